@@ -1,0 +1,148 @@
+/* libgdbstub: the target side of GDB's remote serial protocol. Bytes in, bytes out, an ops table of what it needs.
+ * Knows no KVM, no ELF, no sockets, no threads: one session is used by one thread at a time.
+ * Protocol: GDB manual, appendix "GDB Remote Serial Protocol". */
+#ifndef GDBSTUB_H
+#define GDBSTUB_H
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct gdbstub; /**< one session, opaque */
+
+/** Largest packet we take and send (hex of 64 KiB and some). */
+#define GDBSTUB_PACKET_SIZE 0x20000
+
+struct gdbstub_field {
+	const char *name;
+	uint8_t start, end; /**< bits, inclusive */
+};
+struct gdbstub_flags {
+	const char *id;
+	uint8_t size;
+	const struct gdbstub_field *fields;
+	unsigned nfields;
+};
+
+/** One register; the row's index is its number. Rows of a feature are adjacent. */
+struct gdbstub_reg {
+	const char *name;
+	uint16_t bits;    /**< a multiple of 8, at most 4096 */
+	const char *type; /**< gdb type name or flags->id */
+	const char *feature;
+	const char *group; /**< NULL: none */
+	const struct gdbstub_flags *flags;
+	bool readonly;
+};
+struct gdbstub_arch {
+	const char *name;  /**< "i386:x86-64" */
+	const char *osabi; /**< NULL: none */
+	const struct gdbstub_reg *regs;
+	unsigned nregs;
+	unsigned ng;                     /**< registers [0, ng) make up the g packet; the rest are read with p */
+	unsigned pc_reg, sp_reg, fp_reg; /**< sent with stop replies (expedited) */
+};
+
+enum gdbstub_stop_kind {
+	GDBSTUB_STOP_SIGNAL,
+	GDBSTUB_STOP_SWBREAK,
+	GDBSTUB_STOP_HWBREAK,
+	GDBSTUB_STOP_WATCH,
+	GDBSTUB_STOP_RWATCH,
+	GDBSTUB_STOP_AWATCH,
+	GDBSTUB_STOP_EXITED,
+	GDBSTUB_STOP_KILLED
+};
+struct gdbstub_stop {
+	enum gdbstub_stop_kind kind;
+	int tid;       /**< 1-based */
+	int signal;    /**< GDB signal number (5 TRAP, 2 INT, 11 SEGV, ...) */
+	uint64_t addr; /**< data address of a watch */
+	int code;      /**< EXITED */
+};
+
+enum gdbstub_action { GDBSTUB_NONE, GDBSTUB_CONT, GDBSTUB_STEP, GDBSTUB_RANGE, GDBSTUB_STOP };
+struct gdbstub_resume {
+	int tid;
+	enum gdbstub_action act;
+	int signal;
+	uint64_t start, end;
+};
+
+/** Text a refused request may carry (sent as E.text when the client reads it). */
+struct gdbstub_err {
+	int code; /**< positive errno */
+	char text[400];
+};
+
+/** What the stub demands. Every function gets ctx. NULL slot = unsupported = empty reply. Ints: 0 or negative errno.
+ * err is never NULL; fill it when there is a reason worth reading. tid > 0 always. */
+struct gdbstub_ops {
+	/** All thread ids, ascending. Returns how many there are; writes at most max. */
+	size_t (*threads)(void *ctx, int *tids, size_t max);
+	/** Name or state for people. Returns length as snprintf. */
+	int (*thread_info)(void *ctx, int tid, char *buf, size_t size);
+	/** Register number reg of tid, bits/8 bytes little endian. -ENODATA: unavailable ("xx"). */
+	int (*read_reg)(void *ctx, int tid, unsigned reg, void *buf, struct gdbstub_err *err);
+	int (*write_reg)(void *ctx, int tid, unsigned reg, const void *buf, struct gdbstub_err *err);
+	/** Bytes read: short at the first unreadable byte; negative errno if none. Also while running, if the target can. */
+	ssize_t (*read_mem)(void *ctx, int tid, uint64_t addr, void *buf, size_t len, struct gdbstub_err *err);
+	/** All of len or a negative errno. */
+	int (*write_mem)(void *ctx, int tid, uint64_t addr, const void *buf, size_t len, struct gdbstub_err *err);
+	/** type 0..4 as in Z packets; kind: instruction length or watched bytes. -EOPNOTSUPP: empty reply. */
+	int (*insert_point)(void *ctx, int type, uint64_t addr, uint64_t kind, struct gdbstub_err *err);
+	int (*remove_point)(void *ctx, int type, uint64_t addr, uint64_t kind, struct gdbstub_err *err);
+	/** One entry for every thread. The stop arrives later by gdbstub_report_stop(). */
+	int (*resume)(void *ctx, const struct gdbstub_resume *r, size_t n, struct gdbstub_err *err);
+	/** ^C. */
+	void (*interrupt)(void *ctx);
+	/** Why it is stopped now ('?'); -EBUSY when running. */
+	int (*stop_reason)(void *ctx, struct gdbstub_stop *ret);
+	/** D: points are already removed by ops->clear_points; let it run. */
+	int (*detach)(void *ctx);
+	/** k, vKill. */
+	void (*kill)(void *ctx);
+	void (*clear_points)(void *ctx);
+	/** monitor CMD: text goes out by gdbstub_monitor_print(s, ...). Returns 0 or negative errno (unknown command: -ENOENT).
+	 */
+	int (*monitor)(void *ctx, struct gdbstub *s, const char *cmd, struct gdbstub_err *err);
+	/** qXfer objects as whole texts; *ret is borrowed until the next call. -ENOENT: no such annex; -EOPNOTSUPP: no such
+	 * object. Objects asked: "memory-map", "exec-file", "libraries", "auxv", "osdata". */
+	int (*object)(void *ctx, const char *object, const char *annex, const void **ret, size_t *len);
+	/** Relocation of the image for qOffsets (Text=..;Data=..;Bss=..). -ENOENT: none. */
+	int (*offsets)(void *ctx, uint64_t *bias);
+	/** vFile: host files the client may read. Returns a fd >= 0 or negative errno. Only what ops->object("exec-file") named
+	 * need open. */
+	int (*file_open)(void *ctx, const char *path);
+	ssize_t (*file_pread)(void *ctx, int fd, void *buf, size_t len, uint64_t off);
+	int64_t (*file_size)(void *ctx, int fd);
+	int (*file_close)(void *ctx, int fd);
+	/** Physical-memory mode (Qqemu.PhyMemMode). */
+	int (*set_phys_mode)(void *ctx, bool on);
+	bool (*get_phys_mode)(void *ctx);
+};
+
+/** ops, arch and ctx are borrowed for the life of the session. NULL on no memory. */
+struct gdbstub *gdbstub_create(const struct gdbstub_arch *arch, const struct gdbstub_ops *ops, void *ctx);
+void gdbstub_destroy(struct gdbstub *s);
+/** Bytes from the client, any split. Replies are queued. Returns 0; -ECONNRESET when the session is over (k, D, vKill, client
+ * lost). */
+int gdbstub_feed(struct gdbstub *s, const void *buf, size_t len);
+/** Queued output: pointer and length, valid until the next call; then say how much was sent. */
+size_t gdbstub_output(struct gdbstub *s, const void **buf);
+void gdbstub_sent(struct gdbstub *s, size_t len);
+/** The target stopped (once per resume). */
+void gdbstub_report_stop(struct gdbstub *s, const struct gdbstub_stop *stop);
+/** The client went away: points are removed, the target's detach is NOT called. */
+void gdbstub_disconnect(struct gdbstub *s);
+/** Is the client waiting for a stop reply? */
+bool gdbstub_running(const struct gdbstub *s);
+/** Did the session end by D (true) or otherwise? */
+bool gdbstub_detached(const struct gdbstub *s);
+/** Text to the client's console: a monitor reply, or an 'O' packet while running. */
+void gdbstub_monitor_print(struct gdbstub *s, const char *text, size_t len);
+/** target.xml for an arch, malloced; NULL on no memory. (Also what qXfer:features:read answers.) */
+char *gdbstub_target_xml(const struct gdbstub_arch *arch);
+/** Debug hook: every packet both ways (dir '<' from the client, '>' to it). NULL: off. */
+void gdbstub_set_trace(struct gdbstub *s, void (*cb)(void *ctx, char dir, const char *data, size_t len), void *ctx);
+#endif

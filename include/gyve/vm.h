@@ -1,0 +1,97 @@
+/* A live VM: memory, vCPU threads, breakpoints, run control. Run control has one owner (src/vmm/run.c), one lock;
+ * all-stop means every vCPU has left run() before a stop is reported. The session thread calls the functions here. */
+#ifndef GYVE_VM_H
+#define GYVE_VM_H
+#include "gyve/backend.h"
+#include "gyve/loader.h"
+
+struct gyve_vm;
+
+enum gyve_stop_kind {
+	GYVE_STOP_NONE,
+	GYVE_STOP_SW_BP,
+	GYVE_STOP_HW_BP,
+	GYVE_STOP_WATCH,
+	GYVE_STOP_RWATCH,
+	GYVE_STOP_AWATCH,
+	GYVE_STOP_STEP,
+	GYVE_STOP_INTERRUPT, /**< asked for from outside */
+	GYVE_STOP_CRASH,     /**< triple fault, unassistable instruction, ...: text says what; the guest cannot go on */
+	GYVE_STOP_EXIT,      /**< the guest is gone; code */
+};
+/** Why it stopped. */
+struct gyve_stop {
+	enum gyve_stop_kind kind;
+	unsigned cpu;
+	gyve_gva_t pc, addr;
+	int code;
+	char text[1024];
+};
+
+enum gyve_point_kind { GYVE_POINT_SW, GYVE_POINT_HW, GYVE_POINT_WRITE, GYVE_POINT_READ, GYVE_POINT_ACCESS }; /* Z0..Z4 */
+
+enum gyve_action { GYVE_ACT_NONE, /**< stays parked */ GYVE_ACT_CONT, GYVE_ACT_STEP, GYVE_ACT_RANGE };
+struct gyve_resume {
+	enum gyve_action act;
+	gyve_gva_t start, end; /**< RANGE: step while pc in [start, end) */
+};
+
+struct gyve_vm_options {
+	struct gyve_boot_params boot;
+	const struct gyve_backend_ops *backend; /**< NULL: kvm */
+	struct gyve_sink out;
+	bool stopped;  /**< begin stopped at the first instruction */
+	bool debugger; /**< one may attach: crashes become stops and wait for it */
+};
+/** Load and set up; vCPU threads exist and are parked. err names what is wrong; -ENOEXEC the image, -ENODEV/-EACCES/-ENOTSUP
+ * KVM. */
+int gyve_vm_create(const struct gyve_vm_options *opt, struct gyve_vm **ret, struct gyve_err *err);
+void gyve_vm_destroy(struct gyve_vm *vm);
+/** Let every vCPU run for the first time (unless opt.stopped). */
+int gyve_vm_start(struct gyve_vm *vm);
+
+unsigned gyve_vm_ncpus(const struct gyve_vm *vm);
+const struct gyve_arch *gyve_vm_arch(const struct gyve_vm *vm);
+const struct gyve_memmap *gyve_vm_memmap(const struct gyve_vm *vm);
+const struct gyve_layout *gyve_vm_layout(const struct gyve_vm *vm);
+const struct gyve_host_caps *gyve_vm_caps(const struct gyve_vm *vm);
+
+/** Readable when a stop is waiting. */
+int gyve_run_eventfd(struct gyve_vm *vm);
+/** Take the reported stop: true once per stop, when every vCPU is parked. */
+bool gyve_run_take_stop(struct gyve_vm *vm, struct gyve_stop *ret);
+bool gyve_run_stopped(struct gyve_vm *vm);
+/** Ask all vCPUs to stop; the stop is reported as INTERRUPT unless something else came first. */
+void gyve_run_interrupt(struct gyve_vm *vm);
+/** Resume: actions[ncpus]. -EBUSY when not stopped, -ESRCH when the guest has ended. A pending second hit is reported at once.
+ */
+int gyve_run_resume(struct gyve_vm *vm, const struct gyve_resume *actions);
+/** End the guest: every vCPU thread leaves; a STOP_EXIT with code is reported if none was. */
+void gyve_run_kill(struct gyve_vm *vm, int code);
+/** Reload the image and reset all vCPUs; breakpoints are kept. Only while stopped. */
+int gyve_vm_reset(struct gyve_vm *vm, struct gyve_err *err);
+
+/* While stopped: registers (cached; written back at resume). Pointer borrowed until resume; NULL on error. */
+struct gyve_regs *gyve_vcpu_regs(struct gyve_vm *vm, unsigned cpu, unsigned groups);
+/** Mark groups as changed. */
+void gyve_vcpu_regs_dirty(struct gyve_vm *vm, unsigned cpu, unsigned groups);
+/** Short line about a vCPU's state: "running", "halted", "stopped". */
+int gyve_vcpu_describe(struct gyve_vm *vm, unsigned cpu, char *buf, size_t size);
+
+/** Guest memory with planted breakpoint bytes hidden; writes keep them planted. physical. */
+struct gyve_mem gyve_vm_phys(struct gyve_vm *vm);
+
+/** Insert / remove a point. gva is an intent: it is planted now or later (design rule 5). err explains a refusal. */
+int gyve_bp_insert(struct gyve_vm *vm, enum gyve_point_kind kind, gyve_gva_t gva, uint64_t len, struct gyve_err *err);
+int gyve_bp_remove(struct gyve_vm *vm, enum gyve_point_kind kind, gyve_gva_t gva, uint64_t len);
+void gyve_bp_clear(struct gyve_vm *vm);
+/** Call cb with one line of text per point: kind, address, how it is planted now. */
+void gyve_bp_list(struct gyve_vm *vm, void (*cb)(void *ctx, const char *line), void *ctx);
+
+struct gyve_stat {
+	char name[40];
+	uint64_t count;
+};
+/** Exits by kind and assists by mnemonic, summed over vCPUs. Returns entries (malloced array in *ret, caller frees). */
+ssize_t gyve_vm_stats(struct gyve_vm *vm, struct gyve_stat **ret);
+#endif
