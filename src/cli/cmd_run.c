@@ -1,0 +1,223 @@
+/* gyve run: put the rooms together, wait for the guest's end, turn it into an exit status. */
+#include "cmd.h"
+#include "opts.h"
+
+#include "../base/io.h"
+#include "gyve/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+struct run {
+	struct gyve_opts opts;
+	const uint8_t *image;
+	size_t image_size;
+	int out_fd; /* -1: discard */
+	bool close_out;
+	int signal_fd;
+	struct gyve_symtab *syms;
+	struct gyve_server *server;
+	struct gyve_vm *vm;
+	struct gyve_target target;
+};
+
+static int fail(const struct gyve_err *err, int status)
+{
+	fprintf(stderr, "gyve: %s\n", err->text);
+	return status;
+}
+
+static void guest_write(void *ctx, const void *buf, size_t len)
+{
+	struct run *r = ctx;
+	if (r->out_fd >= 0 && gyve_write_all(r->out_fd, buf, len) < 0)
+		r->out_fd = r->close_out ? (close(r->out_fd), -1) : -1; /* nobody reads: the guest need not know */
+}
+
+static void print_err(void *ctx, const void *buf, size_t len)
+{
+	(void)ctx;
+	fwrite(buf, 1, len, stderr);
+}
+
+static void notice(void *ctx, const char *text)
+{
+	(void)ctx;
+	fprintf(stderr, "gyve: %s\n", text);
+}
+
+/* Blocked here, before any thread exists, so that they arrive at the descriptor only. */
+static int open_signals(struct run *r, struct gyve_err *err)
+{
+	sigset_t set;
+
+	signal(SIGPIPE, SIG_IGN);
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	r->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return r->signal_fd < 0 ? gyve_err_set(err, -errno, "cannot make a signal descriptor: %s", strerror(errno)) : 0;
+}
+
+static int open_output(struct run *r, struct gyve_err *err)
+{
+	const char *path = r->opts.output;
+
+	r->out_fd = STDOUT_FILENO;
+	if (!path) {
+		/* standard output belongs to the protocol then */
+		if (r->opts.gdb && r->opts.listen.kind == GYVE_LISTEN_STDIO)
+			r->out_fd = STDERR_FILENO;
+		return 0;
+	}
+	if (strcmp(path, "none") == 0 || strcmp(path, "None") == 0) {
+		r->out_fd = -1;
+		return 0;
+	}
+	r->out_fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+	if (r->out_fd < 0)
+		return gyve_err_set(err, -errno, "cannot create the output file %s: %s", path, strerror(errno));
+	r->close_out = true;
+	return 0;
+}
+
+static int create_status(int code)
+{
+	switch (code) {
+	case -ENOEXEC:
+		return GYVE_STATUS_IMAGE;
+	case -ENOENT:
+	case -ENODEV:
+	case -EACCES:
+	case -EPERM:
+	case -ENOTSUP:
+		return GYVE_STATUS_NO_KVM;
+	default:
+		return GYVE_STATUS_FAILED;
+	}
+}
+
+/* Everything up to the first instruction. 0 or an exit status. */
+static int set_up(struct run *r)
+{
+	const struct gyve_opts *o = &r->opts;
+	struct gyve_err err = {0};
+	struct gyve_vm_options vo = {
+		.boot = {.path = o->image,
+			 .mem_size = o->mem_size,
+			 .mem_size_given = o->mem_size_given,
+			 .ncpus = o->ncpus,
+			 .aslr = o->aslr,
+			 .args = o->args,
+			 .env = o->env,
+			 .strict = o->strict},
+		.out = {guest_write, r},
+		.stopped = o->gdb && !o->nowait,
+		.debugger = o->gdb,
+	};
+	int ret;
+
+	if (gyve_file_map(o->image, &r->image, &r->image_size, &err) < 0)
+		return fail(&err, GYVE_STATUS_IMAGE);
+	if (open_output(r, &err) < 0 || open_signals(r, &err) < 0)
+		return fail(&err, GYVE_STATUS_FAILED);
+	if (o->gdb && gyve_server_open(&r->server, &o->listen, &err) < 0)
+		return fail(&err, GYVE_STATUS_FAILED);
+	ret = gyve_vm_create(&vo, &r->vm, &err);
+	if (ret < 0)
+		return fail(&err, create_status(ret));
+	/* A crash is told with names if there are any; their absence is no failure. */
+	gyve_symtab_create(&r->syms, r->image, r->image_size, gyve_vm_layout(r->vm)->bias, NULL);
+	if (gyve_target_live(&r->target, r->vm, r->syms, o->image) < 0 || gyve_vm_start(r->vm) < 0) {
+		gyve_err_set(&err, -ENOMEM, "cannot start the guest");
+		return fail(&err, GYVE_STATUS_FAILED);
+	}
+	return 0;
+}
+
+static int wait_for_end(struct run *r)
+{
+	struct gyve_serve serve = {
+		.target = &r->target,
+		.quit_fd = r->signal_fd,
+		.quit_code = 128 + SIGINT,
+		.client_required = r->opts.gdb && !r->opts.nowait,
+		.notice = notice,
+	};
+	struct gyve_stop end = {0};
+	struct gyve_sink err_sink = {print_err, NULL};
+	int ret;
+
+	if (r->server && r->opts.listen.kind != GYVE_LISTEN_STDIO)
+		fprintf(stderr, "gyve: %s: target remote %s\n",
+			r->opts.nowait ? "a debugger may connect" : "the guest waits for a debugger",
+			gyve_server_address(r->server));
+	ret = gyve_server_run(r->server, &serve, &end);
+	if (r->opts.stats)
+		gyve_target_print_stats(&r->target, NULL, &err_sink);
+	if (ret < 0) {
+		fprintf(stderr, "gyve: the session ended: %s\n", strerror(-ret));
+		return GYVE_STATUS_FAILED;
+	}
+	return end.kind == GYVE_STOP_CRASH ? GYVE_STATUS_CRASH : end.code & 0xff;
+}
+
+static void tear_down(struct run *r)
+{
+	if (r->target.ops)
+		gyve_target_deinit(&r->target);
+	if (r->vm)
+		gyve_vm_destroy(r->vm);
+	if (r->syms)
+		gyve_symtab_destroy(r->syms);
+	gyve_server_close(r->server);
+	if (r->close_out && r->out_fd >= 0)
+		close(r->out_fd);
+	if (r->signal_fd >= 0)
+		close(r->signal_fd);
+	if (r->image)
+		gyve_file_unmap(r->image, r->image_size);
+	gyve_opts_deinit(&r->opts);
+}
+
+int gyve_cmd_run(int argc, char **argv)
+{
+	struct run r = {.out_fd = -1, .signal_fd = -1};
+	struct gyve_err err = {0};
+	int status;
+
+	if (gyve_opts_parse(&r.opts, argc, argv, &err) < 0) {
+		fprintf(stderr, "gyve: %s\ntry: gyve --help\n", err.text);
+		return GYVE_STATUS_USAGE;
+	}
+	if (r.opts.help) {
+		printf("usage: gyve [run] [OPTION...] IMAGE [--] [ARG...]\n%s", gyve_opts_help());
+		gyve_opts_deinit(&r.opts);
+		return 0;
+	}
+	if (r.opts.version) {
+		gyve_opts_deinit(&r.opts);
+		return gyve_cmd_version(argc, argv);
+	}
+	if (!r.opts.image || (r.opts.log && gyve_log_configure(r.opts.log) < 0)) {
+		if (!r.opts.image)
+			fprintf(stderr, "gyve: IMAGE is missing\ntry: gyve --help\n");
+		else
+			fprintf(stderr, "gyve: --log: '%s' is not a log level or SUBSYSTEM=LEVEL list\n", r.opts.log);
+		gyve_opts_deinit(&r.opts);
+		return GYVE_STATUS_USAGE;
+	}
+	status = set_up(&r);
+	if (status == 0)
+		status = wait_for_end(&r);
+	tear_down(&r);
+	return status;
+}

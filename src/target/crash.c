@@ -1,0 +1,111 @@
+/* The paragraph for a guest that died: what, where, why. */
+#include "gyve/target.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+struct text {
+	char *buf;
+	size_t size, len;
+};
+
+__attribute__((format(printf, 2, 3))) static void add(struct text *x, const char *fmt, ...)
+{
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(x->buf + (x->len < x->size ? x->len : x->size), x->len < x->size ? x->size - x->len : 0, fmt, ap);
+	va_end(ap);
+	if (n > 0)
+		x->len += (size_t)n;
+}
+
+static const char *const x86_vectors[32] = {
+	[0] = "#DE divide error",
+	[1] = "#DB debug",
+	[2] = "NMI",
+	[3] = "#BP breakpoint",
+	[4] = "#OF overflow",
+	[5] = "#BR bound",
+	[6] = "#UD invalid opcode",
+	[7] = "#NM device not available",
+	[8] = "#DF double fault",
+	[10] = "#TS invalid TSS",
+	[11] = "#NP segment not present",
+	[12] = "#SS stack fault",
+	[13] = "#GP general protection",
+	[14] = "#PF page fault",
+	[16] = "#MF x87 error",
+	[17] = "#AC alignment check",
+	[18] = "#MC machine check",
+	[19] = "#XM SIMD error",
+	[21] = "#CP control protection",
+};
+
+static void add_vector(struct text *x, const struct gyve_x86_regs *r)
+{
+	const char *name = r->exc_nr < 32 ? x86_vectors[r->exc_nr] : NULL;
+
+	if (!r->exc_pending && !r->exc_injected)
+		return;
+	add(x, "; in flight: %s (vector %u", name ? name : "exception", r->exc_nr);
+	if (r->exc_has_error)
+		add(x, ", error code 0x%x", r->exc_error);
+	add(x, ")");
+}
+
+/* One sentence if addr cannot be translated, nothing if it can. */
+static bool add_walk(struct text *x, struct gyve_target *t, unsigned cpu, const char *what, gyve_gva_t addr)
+{
+	struct gyve_walk w;
+	struct gyve_err err = {0};
+
+	if (gyve_target_translate(t, cpu, addr, &w, NULL, &err) == 0)
+		return false;
+	add(x, "; %s: %s", what, err.text);
+	return true;
+}
+
+static void add_why(struct text *x, struct gyve_target *t, unsigned cpu, const struct gyve_regs *r)
+{
+	bool pc_bad = add_walk(x, t, cpu, "the instruction address cannot be read", t->arch->pc(r));
+
+	if (r->arch == GYVE_X86_64) {
+		add_vector(x, &r->x86);
+		if (r->x86.cr2 && !(pc_bad && r->x86.cr2 == r->x86.rip)) {
+			add(x, "; CR2 is 0x%" PRIx64, r->x86.cr2);
+			add_walk(x, t, cpu, "it is not mapped", r->x86.cr2);
+		}
+		if (r->x86.idt_limit < 16)
+			add(x, "; the guest has set no interrupt table, so any exception ends it");
+	} else {
+		add(x, "; ESR_EL1 0x%" PRIx64 ", FAR_EL1 0x%" PRIx64, r->a64.esr_el1, r->a64.far_el1);
+		if (r->a64.far_el1)
+			add_walk(x, t, cpu, "it is not mapped", r->a64.far_el1);
+	}
+	add_walk(x, t, cpu, "the stack is not mapped", t->arch->sp(r));
+}
+
+int gyve_crash_text(struct gyve_target *t, const struct gyve_stop *stop, char *buf, size_t size)
+{
+	struct text x = {buf, size, 0};
+	struct gyve_regs *r;
+	char where[256];
+	uint64_t pc = stop->pc;
+	unsigned groups = GYVE_REGS_GPR | GYVE_REGS_SYS | GYVE_REGS_EVENTS;
+	bool have = gyve_target_regs(t, stop->cpu, groups, &r, NULL) == 0;
+
+	if (have)
+		pc = t->arch->pc(r);
+	gyve_symtab_format(t->syms, pc, where, sizeof(where));
+	add(&x, "the guest crashed: %.*s", (int)sizeof(stop->text), stop->text[0] ? stop->text : "no reason was given");
+	add(&x, "; vCPU %u at 0x%" PRIx64, stop->cpu, pc);
+	if (strncmp(where, "0x", 2) != 0)
+		add(&x, " in %s", where);
+	if (have)
+		add_why(&x, t, stop->cpu, r);
+	return (int)x.len;
+}

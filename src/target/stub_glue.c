@@ -1,0 +1,459 @@
+/* gyve target <-> libgdbstub. Thread id = vCPU + 1. */
+#include "stub_glue.h"
+
+#include "gyve/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { SIG_INT = 2, SIG_TRAP = 5, SIG_SEGV = 11 }; /* gdb's numbers */
+
+static int give_err(struct gdbstub_err *out, const struct gyve_err *err, int code)
+{
+	if (code < 0) {
+		out->code = -code;
+		snprintf(out->text, sizeof(out->text), "%.*s", (int)sizeof(out->text) - 1, err->text);
+	}
+	return code;
+}
+
+static size_t glue_threads(void *ctx, int *tids, size_t max)
+{
+	struct gyve_glue *g = ctx;
+
+	for (size_t i = 0; i < g->target->ncpus && i < max; i++)
+		tids[i] = (int)i + 1;
+	return g->target->ncpus;
+}
+
+static int glue_thread_info(void *ctx, int tid, char *buf, size_t size)
+{
+	struct gyve_glue *g = ctx;
+	char state[80] = "";
+
+	if (g->target->ops->describe)
+		g->target->ops->describe(g->target->ctx, (unsigned)tid - 1, state, sizeof(state));
+	return snprintf(buf, size, "vCPU %d%s%s%s", tid - 1, state[0] ? " (" : "", state, state[0] ? ")" : "");
+}
+
+static int glue_read_reg(void *ctx, int tid, unsigned reg, void *buf, struct gdbstub_err *out)
+{
+	struct gyve_glue *g = ctx;
+	struct gyve_err err = {0};
+
+	g->cpu = (unsigned)tid - 1;
+	if (reg >= g->arch.nregs)
+		return -EINVAL;
+	return give_err(out, &err, gyve_target_reg_get(g->target, g->cpu, &g->target->arch->regs[reg], buf, &err));
+}
+
+static int glue_write_reg(void *ctx, int tid, unsigned reg, const void *buf, struct gdbstub_err *out)
+{
+	struct gyve_glue *g = ctx;
+	struct gyve_err err = {0};
+
+	g->cpu = (unsigned)tid - 1;
+	if (reg >= g->arch.nregs)
+		return -EINVAL;
+	return give_err(out, &err, gyve_target_reg_set(g->target, g->cpu, &g->target->arch->regs[reg], buf, &err));
+}
+
+static ssize_t glue_read_mem(void *ctx, int tid, uint64_t addr, void *buf, size_t len, struct gdbstub_err *out)
+{
+	struct gyve_glue *g = ctx;
+	struct gyve_err err = {0};
+	ssize_t n;
+
+	g->cpu = (unsigned)tid - 1;
+	n = g->phys_mode ? gyve_target_read_phys(g->target, addr, buf, len, &err)
+			 : gyve_target_read(g->target, g->cpu, addr, buf, len, &err);
+	if (n < 0)
+		give_err(out, &err, (int)n);
+	return n;
+}
+
+static int glue_write_mem(void *ctx, int tid, uint64_t addr, const void *buf, size_t len, struct gdbstub_err *out)
+{
+	struct gyve_glue *g = ctx;
+	struct gyve_err err = {0};
+	int ret;
+
+	g->cpu = (unsigned)tid - 1;
+	ret = g->phys_mode ? gyve_target_write_phys(g->target, addr, buf, len, &err)
+			   : gyve_target_write(g->target, g->cpu, addr, buf, len, &err);
+	return give_err(out, &err, ret);
+}
+
+/* Z0..Z4 in the order of enum gyve_point_kind */
+static int glue_insert_point(void *ctx, int type, uint64_t addr, uint64_t kind, struct gdbstub_err *out)
+{
+	struct gyve_glue *g = ctx;
+	struct gyve_err err = {0};
+
+	if (type < 0 || type > GYVE_POINT_ACCESS)
+		return -EOPNOTSUPP;
+	return give_err(out, &err, gyve_target_point_insert(g->target, (enum gyve_point_kind)type, addr, kind, &err));
+}
+
+static int glue_remove_point(void *ctx, int type, uint64_t addr, uint64_t kind, struct gdbstub_err *out)
+{
+	struct gyve_glue *g = ctx;
+	struct gyve_err err = {0};
+
+	if (type < 0 || type > GYVE_POINT_ACCESS)
+		return -EOPNOTSUPP;
+	return give_err(out, &err, gyve_target_point_remove(g->target, (enum gyve_point_kind)type, addr, kind));
+}
+
+static struct gyve_resume translate_action(const struct gdbstub_resume *r)
+{
+	switch (r->act) {
+	case GDBSTUB_CONT:
+		return (struct gyve_resume){.act = GYVE_ACT_CONT};
+	case GDBSTUB_STEP:
+		return (struct gyve_resume){.act = GYVE_ACT_STEP};
+	case GDBSTUB_RANGE:
+		return (struct gyve_resume){.act = GYVE_ACT_RANGE, .start = r->start, .end = r->end};
+	default:
+		return (struct gyve_resume){.act = GYVE_ACT_NONE};
+	}
+}
+
+static int glue_resume(void *ctx, const struct gdbstub_resume *r, size_t n, struct gdbstub_err *out)
+{
+	struct gyve_glue *g = ctx;
+	struct gyve_err err = {0};
+	int ret;
+
+	memset(g->actions, 0, g->target->ncpus * sizeof(*g->actions));
+	for (size_t i = 0; i < n; i++)
+		if (r[i].tid > 0 && (unsigned)r[i].tid <= g->target->ncpus)
+			g->actions[r[i].tid - 1] = translate_action(&r[i]);
+	ret = gyve_target_resume(g->target, g->actions, &err);
+	if (ret == 0)
+		g->resumed = true;
+	return give_err(out, &err, ret);
+}
+
+static void glue_interrupt(void *ctx)
+{
+	gyve_target_interrupt(((struct gyve_glue *)ctx)->target);
+}
+
+static void translate_stop(const struct gyve_stop *stop, struct gdbstub_stop *ret)
+{
+	static const struct {
+		enum gdbstub_stop_kind kind;
+		int signal;
+	} table[] = {
+		[GYVE_STOP_NONE] = {GDBSTUB_STOP_SIGNAL, SIG_TRAP},   [GYVE_STOP_SW_BP] = {GDBSTUB_STOP_SWBREAK, SIG_TRAP},
+		[GYVE_STOP_HW_BP] = {GDBSTUB_STOP_HWBREAK, SIG_TRAP}, [GYVE_STOP_WATCH] = {GDBSTUB_STOP_WATCH, SIG_TRAP},
+		[GYVE_STOP_RWATCH] = {GDBSTUB_STOP_RWATCH, SIG_TRAP}, [GYVE_STOP_AWATCH] = {GDBSTUB_STOP_AWATCH, SIG_TRAP},
+		[GYVE_STOP_STEP] = {GDBSTUB_STOP_SIGNAL, SIG_TRAP},   [GYVE_STOP_INTERRUPT] = {GDBSTUB_STOP_SIGNAL, SIG_INT},
+		[GYVE_STOP_CRASH] = {GDBSTUB_STOP_SIGNAL, SIG_SEGV},  [GYVE_STOP_EXIT] = {GDBSTUB_STOP_EXITED, 0},
+	};
+	memset(ret, 0, sizeof(*ret));
+	ret->kind = table[stop->kind].kind;
+	ret->signal = table[stop->kind].signal;
+	ret->tid = (int)stop->cpu + 1;
+	ret->addr = stop->addr;
+	ret->code = stop->code & 0xff;
+}
+
+static int glue_stop_reason(void *ctx, struct gdbstub_stop *ret)
+{
+	struct gyve_glue *g = ctx;
+
+	if (!gyve_target_stopped(g->target))
+		return -EBUSY;
+	translate_stop(&g->target->last, ret);
+	return 0;
+}
+
+static int glue_detach(void *ctx)
+{
+	struct gyve_glue *g = ctx;
+
+	g->resumed = true;
+	/* A dead guest cannot go on: without a debugger it ends as it would have. */
+	if (g->target->last.kind == GYVE_STOP_CRASH) {
+		gyve_target_kill(g->target, g->target->last.code);
+		return 0;
+	}
+	return gyve_target_stopped(g->target) ? gyve_target_continue(g->target) : 0;
+}
+
+static void glue_kill(void *ctx)
+{
+	gyve_target_kill(((struct gyve_glue *)ctx)->target, 0);
+}
+
+static void glue_clear_points(void *ctx)
+{
+	gyve_target_points_clear(((struct gyve_glue *)ctx)->target);
+}
+
+static void console_write(void *ctx, const void *buf, size_t len)
+{
+	gdbstub_monitor_print(ctx, buf, len);
+}
+
+static int glue_monitor(void *ctx, struct gdbstub *s, const char *cmd, struct gdbstub_err *out)
+{
+	struct gyve_glue *g = ctx;
+	struct gyve_err err = {0};
+	struct gyve_sink sink = {console_write, s};
+
+	return give_err(out, &err, gyve_monitor(g->target, g->cpu, cmd, &sink, &err));
+}
+
+static int glue_object(void *ctx, const char *object, const char *annex, const void **ret, size_t *len)
+{
+	/* All of the address space is memory: what is really there the walk decides. Two halves, as gdb's ends are exclusive.
+	 */
+	static const char map[] = "<?xml version=\"1.0\"?>\n"
+				  "<!DOCTYPE memory-map PUBLIC \"+//IDN gnu.org//DTD GDB Memory Map V1.0//EN\" "
+				  "\"http://sourceware.org/gdb/gdb-memory-map.dtd\">\n"
+				  "<memory-map>"
+				  "<memory type=\"ram\" start=\"0x0\" length=\"0x8000000000000000\"/>"
+				  "<memory type=\"ram\" start=\"0x8000000000000000\" length=\"0x8000000000000000\"/>"
+				  "</memory-map>\n";
+	struct gyve_glue *g = ctx;
+
+	(void)annex; /* exec-file: a process id; there is one image */
+	if (strcmp(object, "memory-map") == 0) {
+		*ret = map;
+		*len = sizeof(map) - 1;
+		return 0;
+	}
+	if (strcmp(object, "exec-file") == 0) {
+		if (!g->target->image)
+			return -ENOENT;
+		*ret = g->target->image;
+		*len = strlen(g->target->image);
+		return 0;
+	}
+	return -EOPNOTSUPP;
+}
+
+static int glue_offsets(void *ctx, uint64_t *bias)
+{
+	struct gyve_glue *g = ctx;
+
+	if (!g->target->layout)
+		return -ENOENT;
+	*bias = g->target->layout->bias;
+	return 0;
+}
+
+static int glue_file_open(void *ctx, const char *path)
+{
+	struct gyve_glue *g = ctx;
+	int fd;
+
+	if (!g->target->image || strcmp(path, g->target->image) != 0)
+		return -EACCES;
+	if (g->image_fd >= 0)
+		return -EMFILE;
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	if (fd < 0)
+		return -errno;
+	g->image_fd = fd;
+	return 0; /* the one file's number in the client's eyes */
+}
+
+static ssize_t glue_file_pread(void *ctx, int fd, void *buf, size_t len, uint64_t off)
+{
+	struct gyve_glue *g = ctx;
+	ssize_t n;
+
+	if (fd != 0 || g->image_fd < 0)
+		return -EBADF;
+	if (off > INT64_MAX)
+		return -EINVAL;
+	n = pread(g->image_fd, buf, len, (off_t)off);
+	return n < 0 ? -errno : n;
+}
+
+static int64_t glue_file_size(void *ctx, int fd)
+{
+	struct gyve_glue *g = ctx;
+	struct stat st;
+
+	if (fd != 0 || g->image_fd < 0)
+		return -EBADF;
+	return fstat(g->image_fd, &st) < 0 ? -errno : st.st_size;
+}
+
+static int glue_file_close(void *ctx, int fd)
+{
+	struct gyve_glue *g = ctx;
+
+	if (fd != 0 || g->image_fd < 0)
+		return -EBADF;
+	close(g->image_fd);
+	g->image_fd = -1;
+	return 0;
+}
+
+static int glue_set_phys_mode(void *ctx, bool on)
+{
+	((struct gyve_glue *)ctx)->phys_mode = on;
+	return 0;
+}
+
+static bool glue_get_phys_mode(void *ctx)
+{
+	return ((struct gyve_glue *)ctx)->phys_mode;
+}
+
+static const struct gdbstub_ops glue_ops = {
+	.threads = glue_threads,
+	.thread_info = glue_thread_info,
+	.read_reg = glue_read_reg,
+	.write_reg = glue_write_reg,
+	.read_mem = glue_read_mem,
+	.write_mem = glue_write_mem,
+	.insert_point = glue_insert_point,
+	.remove_point = glue_remove_point,
+	.resume = glue_resume,
+	.interrupt = glue_interrupt,
+	.stop_reason = glue_stop_reason,
+	.detach = glue_detach,
+	.kill = glue_kill,
+	.clear_points = glue_clear_points,
+	.monitor = glue_monitor,
+	.object = glue_object,
+	.offsets = glue_offsets,
+	.file_open = glue_file_open,
+	.file_pread = glue_file_pread,
+	.file_size = glue_file_size,
+	.file_close = glue_file_close,
+	.set_phys_mode = glue_set_phys_mode,
+	.get_phys_mode = glue_get_phys_mode,
+};
+
+/* The g packet holds what every gdb of this architecture knows without a description; the rest is read with p. */
+static bool in_g_packet(const char *feature)
+{
+	static const char *const features[] = {"org.gnu.gdb.i386.core", "org.gnu.gdb.i386.sse", "org.gnu.gdb.aarch64.core",
+					       "org.gnu.gdb.aarch64.fpu"};
+	for (size_t i = 0; i < GYVE_ARRAY_SIZE(features); i++)
+		if (strcmp(feature, features[i]) == 0)
+			return true;
+	return false;
+}
+
+static unsigned reg_number(const struct gyve_arch *a, const char *name, const char *other)
+{
+	const struct gyve_reg_row *row = gyve_reg_find(a, name);
+
+	if (!row)
+		row = gyve_reg_find(a, other);
+	return row ? (unsigned)(row - a->regs) : 0;
+}
+
+static int build_flags(struct gyve_glue *g, const struct gyve_arch *a)
+{
+	size_t nfields = 0;
+	struct gdbstub_field *f;
+
+	for (unsigned i = 0; i < a->nregs; i++)
+		nfields += a->regs[i].flags ? a->regs[i].flags->nfields : 0;
+	g->flags = calloc(a->nregs, sizeof(*g->flags));
+	g->fields = f = calloc(nfields + 1, sizeof(*g->fields));
+	if (!g->flags || !g->fields)
+		return -ENOMEM;
+	for (unsigned i = 0; i < a->nregs; i++) {
+		const struct gyve_reg_flags *from = a->regs[i].flags;
+		if (!from)
+			continue;
+		g->flags[i] = (struct gdbstub_flags){from->id, from->size, f, from->nfields};
+		for (unsigned k = 0; k < from->nfields; k++, f++)
+			*f = (struct gdbstub_field){from->fields[k].name, from->fields[k].start, from->fields[k].end};
+		g->regs[i].flags = &g->flags[i];
+	}
+	return 0;
+}
+
+static int build_arch(struct gyve_glue *g, const struct gyve_arch *a)
+{
+	g->regs = calloc(a->nregs, sizeof(*g->regs));
+	if (!g->regs)
+		return -ENOMEM;
+	g->arch = (struct gdbstub_arch){.name = a->gdb_arch, .osabi = a->gdb_osabi, .regs = g->regs, .nregs = a->nregs};
+	for (unsigned i = 0; i < a->nregs; i++) {
+		const struct gyve_reg_row *row = &a->regs[i];
+		g->regs[i] = (struct gdbstub_reg){
+			.name = row->name,
+			.bits = row->bits,
+			.type = row->type,
+			.feature = row->feature,
+			.group = row->gdb_group,
+			.readonly = row->readonly,
+		};
+		if (g->arch.ng == i && in_g_packet(row->feature))
+			g->arch.ng = i + 1;
+	}
+	g->arch.pc_reg = reg_number(a, "rip", "pc");
+	g->arch.sp_reg = reg_number(a, "rsp", "sp");
+	g->arch.fp_reg = reg_number(a, "rbp", "x29");
+	return build_flags(g, a);
+}
+
+static void trace(void *ctx, char dir, const char *data, size_t len)
+{
+	(void)ctx;
+	gyve_log(GYVE_LOG_DEBUG, GYVE_LOG_GDB, "%c %.*s%s", dir, (int)(len < 400 ? len : 400), data, len < 400 ? "" : "...");
+}
+
+int gyve_glue_init(struct gyve_glue *g, struct gyve_target *t)
+{
+	memset(g, 0, sizeof(*g));
+	g->target = t;
+	g->image_fd = -1;
+	g->cpu = t->last.cpu < t->ncpus ? t->last.cpu : 0;
+	g->actions = calloc(t->ncpus, sizeof(*g->actions));
+	if (!g->actions || build_arch(g, t->arch) < 0 || !(g->stub = gdbstub_create(&g->arch, &glue_ops, g))) {
+		gyve_glue_deinit(g);
+		return -ENOMEM;
+	}
+	if (gyve_log_levels[GYVE_LOG_GDB] >= GYVE_LOG_DEBUG)
+		gdbstub_set_trace(g->stub, trace, NULL);
+	return 0;
+}
+
+void gyve_glue_deinit(struct gyve_glue *g)
+{
+	if (g->stub)
+		gdbstub_destroy(g->stub);
+	if (g->image_fd >= 0)
+		close(g->image_fd);
+	free(g->actions);
+	free(g->regs);
+	free(g->flags);
+	free(g->fields);
+	memset(g, 0, sizeof(*g));
+	g->image_fd = -1;
+}
+
+void gyve_glue_report(struct gyve_glue *g, const struct gyve_stop *stop)
+{
+	struct gdbstub_stop s;
+
+	if (stop->cpu < g->target->ncpus)
+		g->cpu = stop->cpu;
+	if (stop->kind == GYVE_STOP_CRASH && gdbstub_running(g->stub)) {
+		char text[2048];
+		gyve_crash_text(g->target, stop, text, sizeof(text) - 2);
+		strcat(text, "\n");
+		gdbstub_monitor_print(g->stub, text, strlen(text));
+	}
+	translate_stop(stop, &s);
+	gdbstub_report_stop(g->stub, &s);
+}

@@ -1,0 +1,26 @@
+/* Private to src/target: a target as the ops table that libgdbstub demands. The only place that knows both types. */
+#ifndef GYVE_STUB_GLUE_H
+#define GYVE_STUB_GLUE_H
+#include "gdbstub.h"
+#include "gyve/target.h"
+
+struct gyve_glue {
+	struct gyve_target *target;
+	struct gdbstub *stub;
+	struct gdbstub_arch arch;
+	struct gdbstub_reg *regs;
+	struct gdbstub_flags *flags;
+	struct gdbstub_field *fields;
+	struct gyve_resume *actions;
+	bool phys_mode;
+	bool resumed; /**< this client let the guest run at least once */
+	unsigned cpu; /**< whose view the last request used: monitor commands look through it */
+	int image_fd; /**< -1: not open */
+};
+
+/** A fresh session over t. -ENOMEM. */
+int gyve_glue_init(struct gyve_glue *g, struct gyve_target *t);
+void gyve_glue_deinit(struct gyve_glue *g);
+/** Tell the client about a stop; a crash brings its paragraph to the client's console first. */
+void gyve_glue_report(struct gyve_glue *g, const struct gyve_stop *stop);
+#endif
