@@ -154,6 +154,7 @@ static int wait_for_end(struct run *r)
 	};
 	struct gyve_stop end = {0};
 	struct gyve_sink err_sink = {print_err, NULL};
+	struct signalfd_siginfo si;
 	int ret;
 
 	if (r->server && r->opts.listen.kind != GYVE_LISTEN_STDIO)
@@ -167,7 +168,11 @@ static int wait_for_end(struct run *r)
 		fprintf(stderr, "gyve: the session ended: %s\n", strerror(-ret));
 		return GYVE_STATUS_FAILED;
 	}
-	return end.kind == GYVE_STOP_CRASH ? GYVE_STATUS_CRASH : end.code & 0xff;
+	if (end.kind == GYVE_STOP_CRASH)
+		return GYVE_STATUS_CRASH;
+	if (read(r->signal_fd, &si, sizeof(si)) == sizeof(si))
+		return 128 + (int)si.ssi_signo;
+	return end.code & 0xff;
 }
 
 static void tear_down(struct run *r)

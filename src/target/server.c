@@ -349,9 +349,11 @@ static void on_stop(struct session *x)
 			t->last.kind = GYVE_STOP_NONE;
 		return;
 	}
-	if (x->connected) {
+	if (x->connected && gdbstub_running(x->glue.stub)) {
 		gyve_glue_report(&x->glue, &stop);
 		flush_some(x);
+	} else if (x->connected) {
+		return; /* it did not ask to run: "monitor quit"; '?' tells it */
 	} else if (stop.kind == GYVE_STOP_CRASH) {
 		notice_crash(x, &stop);
 		if (!x->s || (x->s->listen_fd < 0 && x->s->once_used)) {
