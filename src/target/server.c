@@ -37,6 +37,7 @@ struct session {
 	bool connected;
 	bool attaching; /**< the guest was running when the client came: bytes wait until it has stopped */
 	bool let_go;    /**< some client resumed the guest, or none was required */
+	bool clear_due; /**< a client was lost while the guest ran: its points go at the next stop, which we asked for */
 	bool ended;
 	struct gyve_stop end;
 };
@@ -239,6 +240,18 @@ static void flush_all(struct session *x)
 	}
 }
 
+/* Points are only touched while every vCPU is parked. */
+static void clear_points(struct session *x)
+{
+	if (gyve_target_stopped(x->serve->target)) {
+		x->clear_due = false;
+		gyve_target_points_clear(x->serve->target);
+	} else if (!x->clear_due) {
+		x->clear_due = true;
+		gyve_target_interrupt(x->serve->target);
+	}
+}
+
 static void begin_session(struct session *x)
 {
 	struct gyve_target *t = x->serve->target;
@@ -253,10 +266,14 @@ static void begin_session(struct session *x)
 	if (!gyve_target_stopped(t)) {
 		x->attaching = true;
 		gyve_target_interrupt(t);
-	} else if (gyve_target_take_stop(t, &stop) && stop.kind == GYVE_STOP_EXIT) {
+		return;
+	}
+	if (gyve_target_take_stop(t, &stop) && stop.kind == GYVE_STOP_EXIT) {
 		x->ended = true;
 		x->end = stop;
 	}
+	if (x->clear_due)
+		clear_points(x);
 }
 
 /* How a client's end is answered; see gyve_server_run() in target.h. */
@@ -267,7 +284,8 @@ static void end_session(struct session *x)
 
 	flush_all(x);
 	gdbstub_disconnect(x->glue.stub);
-	gyve_target_points_clear(t);
+	if (!detached)
+		clear_points(x);
 	x->let_go = x->let_go || x->glue.resumed;
 	gyve_glue_deinit(&x->glue);
 	close_client(x->s);
@@ -343,6 +361,8 @@ static void on_stop(struct session *x)
 		x->ended = true;
 		x->end = before.kind == GYVE_STOP_CRASH ? before : stop; /* ending a dead guest does not undo its death */
 	}
+	if (x->clear_due)
+		clear_points(x);
 	if (x->attaching) {
 		x->attaching = false;
 		if (stop.kind == GYVE_STOP_INTERRUPT)

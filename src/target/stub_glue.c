@@ -195,7 +195,11 @@ static void glue_kill(void *ctx)
 
 static void glue_clear_points(void *ctx)
 {
-	gyve_target_points_clear(((struct gyve_glue *)ctx)->target);
+	struct gyve_glue *g = ctx;
+
+	/* A client lost while the guest runs: the server clears them at the stop it asks for. */
+	if (gyve_target_stopped(g->target))
+		gyve_target_points_clear(g->target);
 }
 
 static void console_write(void *ctx, const void *buf, size_t len)

@@ -5,6 +5,7 @@
 
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -191,7 +192,7 @@ static const char *receive(int fd)
 			in = c == '$';
 		} else if (c == '#') {
 			assert_int_equal(read(fd, &c, 1) + read(fd, &c, 1), 2);
-			assert_int_equal(write(fd, "+", 1), 1);
+			(void)!write(fd, "+", 1); /* the server may have closed after its last words */
 			break;
 		} else if (n + 1 < sizeof(body)) {
 			body[n++] = c;
@@ -266,11 +267,12 @@ static void test_second_client_and_lost_client(void **state)
 	fd = dial();
 	ask(fd, "?", "T05");
 	assert_int_equal(f.resumes, 0);
-	send_packet(fd, "vCont;c");
-	close(fd); /* resumed: it goes on alone */
+	run_guest(fd, 1);
+	f.clears = 0;
+	close(fd); /* resumed: it goes on alone, after a stop that clears the points */
 	fd = dial();
 	ask(fd, "?", "T05");
-	assert_int_equal(f.resumes, 1);
+	assert_true(f.resumes >= 1 && f.clears > 0);
 	close(fd);
 	for (int i = 0; i < 300 && fake_stopped(NULL); i++)
 		usleep(10000);
@@ -322,5 +324,6 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_death_is_kept, setup, teardown),
 		cmocka_unit_test(test_taken_places),
 	};
+	signal(SIGPIPE, SIG_IGN);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
