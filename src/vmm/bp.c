@@ -1,0 +1,485 @@
+/* The breakpoint book: what the user wants stopped at, and how that is done now.
+ *
+ * Software breakpoints: bytes at the guest-physical address that a live walk gives; while the guest still has the page tables
+ * it was started with, else the address the loader put that part of the image at; else nothing yet (PENDING). Debug registers
+ * that nothing else needs stand in for pending ones and shadow planted ones, so that a page rewritten between two exits still
+ * stops. */
+#include "plant.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void changed(struct gyve_vm *vm)
+{
+	__atomic_fetch_add(&vm->book_gen, 1, __ATOMIC_RELEASE);
+}
+
+static bool is_watch(enum gyve_point_kind kind)
+{
+	return kind >= GYVE_POINT_WRITE;
+}
+
+static bool overlaps(const struct point *p, gyve_gva_t addr, uint64_t len)
+{
+	return addr < p->gva + p->len && p->gva < addr + len;
+}
+
+/* --- where a breakpoint's bytes go */
+
+static bool walk(struct gyve_vcpu *v, gyve_gva_t gva, gyve_gpa_t *ret)
+{
+	struct gyve_mem phys = gyve_memmap_mem(&v->vm->map);
+	struct gyve_mmu mmu;
+	struct gyve_walk w;
+
+	if (!vcpu_mmu(v, &mmu) || gyve_walk(&mmu, &phys, gva, &w) < 0 || !gyve_memmap_ptr(&v->vm->map, w.gpa, 1))
+		return false;
+	*ret = w.gpa;
+	return true;
+}
+
+static bool lookup_layout(struct gyve_vcpu *v, gyve_gva_t gva, gyve_gpa_t *ret)
+{
+	const struct gyve_layout *l = &v->vm->layout;
+	const struct gyve_regs *r = vcpu_regs(v, GYVE_REGS_SYS);
+
+	if (!r || v->vm->arch->root(r) != v->vm->boot_root)
+		return false;
+	for (unsigned i = 0; i < l->nsegs; i++)
+		if (gva >= l->seg[i].gva && gva - l->seg[i].gva < l->seg[i].len) {
+			*ret = l->seg[i].gpa + (gva - l->seg[i].gva);
+			return true;
+		}
+	return false;
+}
+
+static void unplant(struct gyve_vm *vm, struct point *p)
+{
+	if (p->state == POINT_BYTES)
+		plant_drop(vm, p->gpa);
+	p->state = POINT_PENDING;
+}
+
+static bool plant_point(struct gyve_vm *vm, struct point *p, gyve_gpa_t gpa, bool by_layout)
+{
+	if (p->state == POINT_BYTES && p->gpa == gpa) {
+		p->by_layout = by_layout;
+		return true;
+	}
+	if (plant_add(vm, gpa) < 0)
+		return false;
+	unplant(vm, p);
+	p->state = POINT_BYTES;
+	p->gpa = gpa;
+	p->by_layout = by_layout;
+	changed(vm);
+	return true;
+}
+
+/* Plant p as well as v's present state allows. */
+static bool try_plant(struct gyve_vcpu *v, struct point *p)
+{
+	gyve_gpa_t gpa;
+
+	if (walk(v, p->gva, &gpa))
+		return plant_point(v->vm, p, gpa, false);
+	return p->state == POINT_PENDING && lookup_layout(v, p->gva, &gpa) && plant_point(v->vm, p, gpa, true);
+}
+
+static void try_plant_any(struct gyve_vm *vm, struct gyve_vcpu *v, struct point *p)
+{
+	if (v)
+		try_plant(v, p);
+	for (unsigned i = 0; !v && i < vm->ncpus; i++)
+		if (try_plant(&vm->cpus[i], p))
+			return;
+}
+
+static void count(struct gyve_vm *vm)
+{
+	size_t pending = 0, soft = 0;
+
+	for (size_t i = 0; i < vm->npoints; i++) {
+		const struct point *p = &vm->points[i];
+		pending += p->kind == GYVE_POINT_SW && (p->state == POINT_PENDING || p->by_layout);
+		soft += p->state == POINT_SOFT;
+	}
+	__atomic_store_n(&vm->npending, pending, __ATOMIC_RELAXED);
+	__atomic_store_n(&vm->nsoft, soft, __ATOMIC_RELAXED);
+}
+
+void bp_sync(struct gyve_vm *vm, struct gyve_vcpu *v)
+{
+	pthread_mutex_lock(&vm->book_lock);
+	plant_sync(vm);
+	for (size_t i = 0; vm->npending && i < vm->npoints; i++) {
+		struct point *p = &vm->points[i];
+		if (p->kind == GYVE_POINT_SW && (p->state == POINT_PENDING || p->by_layout))
+			try_plant_any(vm, v, p);
+	}
+	count(vm);
+	pthread_mutex_unlock(&vm->book_lock);
+}
+
+void bp_forget_plants(struct gyve_vm *vm)
+{
+	pthread_mutex_lock(&vm->book_lock);
+	vm->nplants = 0;
+	for (size_t i = 0; i < vm->npoints; i++)
+		if (vm->points[i].kind == GYVE_POINT_SW)
+			vm->points[i].state = POINT_PENDING;
+	changed(vm);
+	count(vm);
+	pthread_mutex_unlock(&vm->book_lock);
+}
+
+void bp_lift(struct gyve_vcpu *v, gyve_gva_t pc)
+{
+	gyve_gpa_t gpa;
+
+	pthread_mutex_lock(&v->vm->book_lock);
+	if (walk(v, pc, &gpa))
+		plant_lift(v->vm, gpa);
+	pthread_mutex_unlock(&v->vm->book_lock);
+}
+
+/* --- debug registers */
+
+/* One watched range takes naturally aligned pieces of 1, 2, 4 or 8 bytes. Returns how many, at most max+1. */
+static unsigned split(const struct point *p, gyve_gva_t addr[], uint64_t len[], unsigned max)
+{
+	gyve_gva_t at = p->gva;
+	uint64_t left = p->len;
+	unsigned n = 0;
+
+	while (left && n <= max) {
+		uint64_t piece = 8;
+		while (piece > left || at % piece)
+			piece /= 2;
+		if (n < max) {
+			addr[n] = at;
+			len[n] = piece;
+		}
+		n++;
+		at += piece;
+		left -= piece;
+	}
+	return n;
+}
+
+static unsigned slots_of(const struct point *p)
+{
+	gyve_gva_t addr[POINT_SLOTS];
+	uint64_t len[POINT_SLOTS];
+
+	if (p->state != POINT_DEBUG_REG)
+		return 0;
+	return is_watch(p->kind) ? split(p, addr, len, POINT_SLOTS) : 1;
+}
+
+static unsigned slots_total(const struct gyve_vm *vm)
+{
+	unsigned n = vm->ops->caps(vm->b)->hw_bps;
+	return n < GYVE_HW_MAX ? n : GYVE_HW_MAX;
+}
+
+static enum gyve_hw_type hw_type(enum gyve_point_kind kind)
+{
+	static const enum gyve_hw_type types[] = {[GYVE_POINT_SW] = GYVE_HW_EXEC,
+						  [GYVE_POINT_HW] = GYVE_HW_EXEC,
+						  [GYVE_POINT_WRITE] = GYVE_HW_WRITE,
+						  [GYVE_POINT_READ] = GYVE_HW_READ,
+						  [GYVE_POINT_ACCESS] = GYVE_HW_ACCESS};
+	return types[kind];
+}
+
+static void add_slots(const struct point *p, struct gyve_debug *d, unsigned *n, unsigned total)
+{
+	gyve_gva_t addr[POINT_SLOTS] = {p->gva};
+	uint64_t len[POINT_SLOTS] = {1};
+	unsigned k = is_watch(p->kind) ? split(p, addr, len, POINT_SLOTS) : 1;
+
+	for (unsigned i = 0; i < k && i < POINT_SLOTS && *n < total; i++, ++*n) {
+		d->hw[*n].type = hw_type(p->kind);
+		d->hw[*n].addr = addr[i];
+		d->hw[*n].len = len[i];
+	}
+}
+
+/* 0: those that must have a register; 1: breakpoints that could not be planted; 2: shadows. */
+static int rank(const struct point *p)
+{
+	if (p->state == POINT_DEBUG_REG)
+		return 0;
+	if (p->kind != GYVE_POINT_SW)
+		return -1;
+	return p->state == POINT_PENDING ? 1 : 2;
+}
+
+void bp_debug_regs(struct gyve_vm *vm, struct gyve_debug *d, const gyve_gva_t *skip_pc)
+{
+	unsigned n = 0;
+
+	pthread_mutex_lock(&vm->book_lock);
+	unsigned total = vm->npoints ? slots_total(vm) : 0;
+	d->sw_bp = vm->nplants > 0;
+	for (int r = 0; r <= 2; r++)
+		for (size_t i = 0; i < vm->npoints && n < total; i++) {
+			const struct point *p = &vm->points[i];
+			if (rank(p) == r && !(skip_pc && !is_watch(p->kind) && p->gva == *skip_pc))
+				add_slots(p, d, &n, total);
+		}
+	pthread_mutex_unlock(&vm->book_lock);
+}
+
+/* --- hits */
+
+static void set_stop(struct gyve_vcpu *v, struct gyve_stop *stop, enum gyve_stop_kind kind, gyve_gva_t addr)
+{
+	stop->kind = kind;
+	stop->cpu = v->index;
+	stop->pc = vcpu_pc(v);
+	stop->addr = addr;
+}
+
+static struct point *find_exec(struct gyve_vm *vm, gyve_gva_t pc)
+{
+	for (size_t i = 0; i < vm->npoints; i++)
+		if (!is_watch(vm->points[i].kind) && vm->points[i].gva == pc)
+			return &vm->points[i];
+	return NULL;
+}
+
+static bool planted(struct gyve_vcpu *v, gyve_gva_t pc)
+{
+	gyve_gpa_t gpa;
+	return v->vm->nplants && walk(v, pc, &gpa) && plant_find(v->vm, gpa);
+}
+
+bool bp_at(struct gyve_vcpu *v, gyve_gva_t pc)
+{
+	pthread_mutex_lock(&v->vm->book_lock);
+	bool at = find_exec(v->vm, pc) || planted(v, pc);
+	pthread_mutex_unlock(&v->vm->book_lock);
+	return at;
+}
+
+bool bp_hit(struct gyve_vcpu *v, gyve_gva_t pc, struct gyve_stop *stop)
+{
+	pthread_mutex_lock(&v->vm->book_lock);
+	bool ours = planted(v, pc);
+	pthread_mutex_unlock(&v->vm->book_lock);
+	if (ours)
+		set_stop(v, stop, GYVE_STOP_SW_BP, pc);
+	return ours;
+}
+
+bool bp_watches(struct gyve_vm *vm, gyve_gva_t addr)
+{
+	bool any = false;
+
+	pthread_mutex_lock(&vm->book_lock);
+	for (size_t i = 0; i < vm->npoints; i++)
+		any |= is_watch(vm->points[i].kind) && overlaps(&vm->points[i], addr, 1);
+	pthread_mutex_unlock(&vm->book_lock);
+	return any;
+}
+
+static enum gyve_stop_kind stop_kind(enum gyve_point_kind kind)
+{
+	static const enum gyve_stop_kind kinds[] = {[GYVE_POINT_SW] = GYVE_STOP_SW_BP,
+						    [GYVE_POINT_HW] = GYVE_STOP_HW_BP,
+						    [GYVE_POINT_WRITE] = GYVE_STOP_WATCH,
+						    [GYVE_POINT_READ] = GYVE_STOP_RWATCH,
+						    [GYVE_POINT_ACCESS] = GYVE_STOP_AWATCH};
+	return kinds[kind];
+}
+
+bool bp_hw_hit(struct gyve_vcpu *v, const struct gyve_exit *e, struct gyve_stop *stop)
+{
+	struct gyve_vm *vm = v->vm;
+	bool found = false;
+
+	pthread_mutex_lock(&vm->book_lock);
+	for (unsigned s = 0; s < GYVE_HW_MAX && !found; s++) {
+		if (!(e->debug.slots & 1u << s) || v->debug.hw[s].type == GYVE_HW_NONE)
+			continue;
+		bool exec = v->debug.hw[s].type == GYVE_HW_EXEC;
+		for (size_t i = 0; i < vm->npoints && !found; i++) {
+			const struct point *p = &vm->points[i];
+			found = exec ? !is_watch(p->kind) && p->gva == v->debug.hw[s].addr
+				     : hw_type(p->kind) == v->debug.hw[s].type &&
+						overlaps(p, v->debug.hw[s].addr, v->debug.hw[s].len);
+			if (found)
+				set_stop(v, stop, stop_kind(p->kind), v->debug.hw[s].addr);
+		}
+	}
+	pthread_mutex_unlock(&vm->book_lock);
+	return found;
+}
+
+/* --- insert, remove, list */
+
+static struct point *find(struct gyve_vm *vm, enum gyve_point_kind kind, gyve_gva_t gva, uint64_t len)
+{
+	for (size_t i = 0; i < vm->npoints; i++) {
+		struct point *p = &vm->points[i];
+		if (p->kind == kind && p->gva == gva && (!is_watch(kind) || p->len == len))
+			return p;
+	}
+	return NULL;
+}
+
+/* Who holds the debug registers, for a refusal. */
+static int refuse_slots(struct gyve_vm *vm, unsigned total, struct gyve_err *err)
+{
+	char text[256] = "";
+	size_t n = 0;
+
+	for (size_t i = 0; i < vm->npoints && n < sizeof(text) - 32; i++)
+		if (slots_of(&vm->points[i]))
+			n += (size_t)snprintf(text + n, sizeof(text) - n, "%s0x%" PRIx64, n ? ", " : "", vm->points[i].gva);
+	return gyve_err_set(err, -ENOSPC, "this host has %u debug registers%s%s", total, n ? ", taken by points at " : "",
+			    text);
+}
+
+static int give_registers(struct gyve_vm *vm, struct point *p, struct gyve_err *err)
+{
+	unsigned total = slots_total(vm), used = 0;
+
+	for (size_t i = 0; i < vm->npoints; i++)
+		used += slots_of(&vm->points[i]);
+	p->state = POINT_DEBUG_REG;
+	return used + slots_of(p) > total ? refuse_slots(vm, total, err) : 0;
+}
+
+static int place(struct gyve_vm *vm, struct point *p, struct gyve_err *err)
+{
+	if (p->kind == GYVE_POINT_SW) {
+		try_plant_any(vm, NULL, p);
+		return 0;
+	}
+	if (!is_watch(p->kind))
+		return give_registers(vm, p, err);
+	if (!p->len || p->len > 65536 || p->gva + p->len < p->gva)
+		return gyve_err_set(err, -EINVAL, "a watchpoint covers 1 to 65536 bytes");
+	if (vm->ops->caps(vm->b)->hw_watch_works)
+		return give_registers(vm, p, err);
+	p->old = malloc(p->len);
+	if (!p->old)
+		return gyve_err_set(err, -ENOMEM, "out of memory");
+	p->state = POINT_SOFT;
+	return 0;
+}
+
+static int insert(struct gyve_vm *vm, const struct point *new, struct gyve_err *err)
+{
+	struct point p = *new;
+
+	if (find(vm, p.kind, p.gva, p.len))
+		return 0;
+	if (vm->npoints == vm->points_cap) {
+		size_t cap = vm->points_cap ? 2 * vm->points_cap : 16;
+		struct point *points = reallocarray(vm->points, cap, sizeof(p));
+		if (!points)
+			return gyve_err_set(err, -ENOMEM, "out of memory");
+		vm->points = points;
+		vm->points_cap = cap;
+	}
+	int r = place(vm, &p, err);
+	if (r == 0)
+		vm->points[vm->npoints++] = p;
+	return r;
+}
+
+int gyve_bp_insert(struct gyve_vm *vm, enum gyve_point_kind kind, gyve_gva_t gva, uint64_t len, struct gyve_err *err)
+{
+	struct point p = {.kind = kind, .gva = gva, .len = is_watch(kind) ? len : 1, .state = POINT_PENDING};
+
+	if (!gyve_run_stopped(vm))
+		return gyve_err_set(err, -EBUSY, "the guest is running");
+	pthread_mutex_lock(&vm->book_lock);
+	int r = insert(vm, &p, err);
+	changed(vm);
+	count(vm);
+	pthread_mutex_unlock(&vm->book_lock);
+	return r;
+}
+
+static void drop(struct gyve_vm *vm, struct point *p)
+{
+	unplant(vm, p);
+	free(p->old);
+	memmove(p, p + 1, (size_t)(vm->points + --vm->npoints - p) * sizeof(*p));
+	changed(vm);
+	count(vm);
+}
+
+int gyve_bp_remove(struct gyve_vm *vm, enum gyve_point_kind kind, gyve_gva_t gva, uint64_t len)
+{
+	if (!gyve_run_stopped(vm))
+		return -EBUSY;
+	pthread_mutex_lock(&vm->book_lock);
+	struct point *p = find(vm, kind, gva, len);
+	if (p)
+		drop(vm, p);
+	pthread_mutex_unlock(&vm->book_lock);
+	return 0; /* removing what is not there is no error: clients repeat themselves */
+}
+
+void gyve_bp_clear(struct gyve_vm *vm)
+{
+	pthread_mutex_lock(&vm->book_lock);
+	while (vm->npoints)
+		drop(vm, &vm->points[vm->npoints - 1]);
+	pthread_mutex_unlock(&vm->book_lock);
+}
+
+void bp_deinit(struct gyve_vm *vm)
+{
+	for (size_t i = 0; i < vm->npoints; i++)
+		free(vm->points[i].old);
+	free(vm->points);
+	free(vm->plants);
+}
+
+static void describe(const struct point *p, char *buf, size_t size)
+{
+	static const char *const kinds[] = {"breakpoint", "hardware breakpoint", "write watch", "read watch", "access watch"};
+	int n = snprintf(buf, size, "0x%016" PRIx64 "  %-19s ", p->gva, kinds[p->kind]);
+
+	if (n < 0 || (size_t)n >= size)
+		return;
+	buf += n;
+	size -= (size_t)n;
+	switch (p->state) {
+	case POINT_BYTES:
+		snprintf(buf, size, "planted at gpa 0x%" PRIx64 "%s", p->gpa, p->by_layout ? " (where the loader put it)" : "");
+		break;
+	case POINT_DEBUG_REG:
+		snprintf(buf, size, "in %u debug register(s), %" PRIu64 " byte(s)", slots_of(p), p->len);
+		break;
+	case POINT_SOFT:
+		snprintf(buf, size, "by stepping and comparing %" PRIu64 " byte(s): this host's data watchpoints do not fire",
+			 p->len);
+		break;
+	case POINT_PENDING:
+		snprintf(buf, size, "pending: not mapped yet (a debug register stands in while one is free)");
+		break;
+	}
+}
+
+void gyve_bp_list(struct gyve_vm *vm, void (*cb)(void *ctx, const char *line), void *ctx)
+{
+	char line[256];
+
+	pthread_mutex_lock(&vm->book_lock);
+	for (size_t i = 0; i < vm->npoints; i++) {
+		describe(&vm->points[i], line, sizeof(line));
+		cb(ctx, line);
+	}
+	pthread_mutex_unlock(&vm->book_lock);
+}

@@ -1,0 +1,455 @@
+/* Run control: the one owner of "who may be in the guest". All-stop: a stop is reported when the last vCPU has come out.
+ *
+ * Between runs a vCPU's thread waits in wait_in_room(). gyve_run_resume() opens the door; the first vCPU with something to tell
+ * sets stop_wanted and kicks the others; the last one out reports the earliest hit. Later hits stay with their vCPU and are
+ * told at the next resume if they still mean anything.
+ *
+ * A vCPU that was told about a breakpoint goes on by stepping over it first, alone inside, with the bytes lifted. */
+#include "vmm.h"
+
+#include "gyve/log.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#define KICK_SIGNAL SIGUSR1
+
+static bool stop_wanted(const struct gyve_vm *vm)
+{
+	return __atomic_load_n(&vm->stop_wanted, __ATOMIC_SEQ_CST);
+}
+
+/* --- one vCPU inside */
+
+static int apply_debug(struct gyve_vcpu *v, bool step, bool over)
+{
+	struct gyve_vm *vm = v->vm;
+	uint64_t key = (uint64_t)__atomic_load_n(&vm->book_gen, __ATOMIC_ACQUIRE) << 2 | (step ? 2 : 0) | 1;
+	struct gyve_debug d;
+
+	if (!over && key == v->debug_key)
+		return 0;
+	memset(&d, 0, sizeof(d));
+	gyve_gva_t pc = over ? vcpu_pc(v) : 0;
+	bp_debug_regs(vm, &d, over ? &pc : NULL);
+	d.step = d.block_irq = step;
+	v->debug_key = over ? 0 : key;
+	if (memcmp(&d, &v->debug, sizeof(d)) == 0)
+		return 0;
+	v->debug = d;
+	return vm->ops->set_debug(v->b, &d);
+}
+
+/* Out, unless a finished access left an exit behind that has to be seen first. */
+static bool leave(struct gyve_vcpu *v)
+{
+	if (!stop_wanted(v->vm))
+		return false;
+	if (!v->dirty)
+		v->regs.valid = 0;
+	return v->vm->ops->settle(v->b) <= 0;
+}
+
+static void stop_at(struct gyve_vcpu *v, struct gyve_stop *stop, enum gyve_stop_kind kind)
+{
+	stop->kind = kind;
+	stop->cpu = v->index;
+	stop->pc = vcpu_pc(v);
+}
+
+/* One instruction is done: was it the last one asked for? */
+static bool step_is_done(struct gyve_vcpu *v, struct gyve_stop *stop)
+{
+	const struct gyve_resume *a = &v->act;
+	gyve_gva_t pc;
+
+	if (a->act == GYVE_ACT_CONT)
+		return false;
+	if (a->act == GYVE_ACT_RANGE && (pc = vcpu_pc(v)) >= a->start && pc < a->end && !bp_at(v, pc))
+		return false;
+	stop_at(v, stop, GYVE_STOP_STEP);
+	return true;
+}
+
+static enum exit_result run_once(struct gyve_vcpu *v, bool step, bool over, struct gyve_stop *stop)
+{
+	struct gyve_exit e;
+	int r = apply_debug(v, step, over);
+
+	if (step)
+		v->entry_pc = vcpu_pc(v);
+	if (r == 0)
+		r = vcpu_flush(v);
+	if (r < 0)
+		return exit_crash(v, stop, "the host refuses the vCPU's state: %s", strerror(-r));
+	e.kind = GYVE_EXIT_UNKNOWN;
+	r = v->vm->ops->run(v->b, &e);
+	if (r < 0)
+		return exit_crash(v, stop, "the host cannot run the vCPU: %s", strerror(-r));
+	__atomic_fetch_add(&v->exits[e.kind], 1, __ATOMIC_RELAXED);
+	return exit_handle(v, &e, step, stop);
+}
+
+/* Run until there is something to tell (stop->kind), a stop is wanted, or the step over a breakpoint is done. */
+static void run_inside(struct gyve_vcpu *v, bool over, struct gyve_stop *stop)
+{
+	struct gyve_vm *vm = v->vm;
+
+	while (!leave(v)) {
+		bool soft = __atomic_load_n(&vm->nsoft, __ATOMIC_RELAXED) > 0;
+		struct watch_touch touch = {0};
+		if (soft)
+			watch_before(v, &touch);
+		enum exit_result res = run_once(v, soft || over || v->act.act != GYVE_ACT_CONT, over, stop);
+		if (res == EXIT_AGAIN && !soft)
+			continue;
+		if (res == EXIT_STOP)
+			return;
+		/* Also for an instruction that is not through yet: a device may have written. */
+		if (soft && watch_after(v, res == EXIT_MOVED ? &touch : NULL, stop))
+			return;
+		if (res == EXIT_AGAIN)
+			continue;
+		if (step_is_done(v, stop) || over)
+			return;
+	}
+}
+
+/* --- the waiting room; lock held */
+
+static void kick_all(struct gyve_vm *vm)
+{
+	for (unsigned i = 0; i < vm->ncpus; i++) {
+		struct gyve_vcpu *v = &vm->cpus[i];
+		if (!v->inside)
+			continue;
+		vm->ops->kick(v->b);
+		pthread_kill(v->thread, KICK_SIGNAL);
+	}
+}
+
+static void finish_stop(struct gyve_vm *vm);
+
+static void want_stop(struct gyve_vm *vm)
+{
+	__atomic_store_n(&vm->stop_wanted, true, __ATOMIC_SEQ_CST);
+	kick_all(vm);
+	pthread_cond_broadcast(&vm->cond);
+	if (!vm->ninside)
+		finish_stop(vm);
+}
+
+static void report(struct gyve_vm *vm, const struct gyve_stop *stop)
+{
+	uint64_t one = 1;
+
+	vm->report = *stop;
+	vm->phase = stop->kind == GYVE_STOP_EXIT ? PHASE_ENDED : PHASE_STOPPED;
+	if (write(vm->event_fd, &one, sizeof(one)) < 0)
+		gyve_log(GYVE_LOG_ERROR, GYVE_LOG_RUN, "cannot signal a stop: %s", strerror(errno));
+}
+
+/* The earliest hit that still has to be told. */
+static struct gyve_vcpu *first_hit(struct gyve_vm *vm)
+{
+	struct gyve_vcpu *first = NULL;
+
+	for (unsigned i = 0; i < vm->ncpus; i++) {
+		struct gyve_vcpu *v = &vm->cpus[i];
+		if (v->hit.kind == GYVE_STOP_EXIT)
+			return v;
+		if (v->hit.kind != GYVE_STOP_NONE && (!first || v->hit_seq < first->hit_seq))
+			first = v;
+	}
+	return first;
+}
+
+static void tell(struct gyve_vm *vm, struct gyve_vcpu *v)
+{
+	struct gyve_stop stop = v->hit;
+
+	v->hit.kind = GYVE_STOP_NONE;
+	v->told = stop.kind == GYVE_STOP_SW_BP || stop.kind == GYVE_STOP_HW_BP;
+	v->told_pc = stop.pc;
+	report(vm, &stop);
+}
+
+/* Everybody is out. */
+static void finish_stop(struct gyve_vm *vm)
+{
+	struct gyve_vcpu *v = first_hit(vm);
+	struct gyve_stop stop = {.kind = GYVE_STOP_INTERRUPT};
+
+	vm->over = NULL;
+	bp_lower(vm);
+	__atomic_store_n(&vm->stop_wanted, false, __ATOMIC_SEQ_CST);
+	vm->interrupt_wanted = false;
+	if (vm->ending) {
+		stop.kind = GYVE_STOP_EXIT;
+		stop.code = vm->exit_code;
+		report(vm, &stop);
+	} else if (v) {
+		tell(vm, v);
+	} else {
+		for (unsigned i = vm->ncpus; i-- > 0;)
+			if (vm->cpus[i].act.act != GYVE_ACT_NONE)
+				stop.cpu = i;
+		stop.pc = vcpu_pc(&vm->cpus[stop.cpu]);
+		report(vm, &stop);
+	}
+}
+
+static void next_over(struct gyve_vm *vm)
+{
+	vm->over = NULL;
+	for (unsigned i = 0; i < vm->ncpus && !vm->over; i++)
+		if (vm->cpus[i].over)
+			vm->over = &vm->cpus[i];
+	pthread_cond_broadcast(&vm->cond);
+}
+
+static void came_out(struct gyve_vcpu *v, const struct gyve_stop *stop)
+{
+	struct gyve_vm *vm = v->vm;
+
+	v->inside = false;
+	vm->ninside--;
+	if (v->over) {
+		v->over = false;
+		bp_lower(vm);
+		next_over(vm);
+	}
+	if (stop->kind != GYVE_STOP_NONE) {
+		v->hit = *stop;
+		v->hit_seq = vm->next_seq++;
+		want_stop(vm);
+	} else if (vm->stop_wanted && !vm->ninside) {
+		finish_stop(vm);
+	}
+}
+
+static bool may_enter(const struct gyve_vcpu *v)
+{
+	const struct gyve_vm *vm = v->vm;
+
+	return vm->phase == PHASE_RUNNING && !vm->stop_wanted && v->act.act != GYVE_ACT_NONE && v->hit.kind == GYVE_STOP_NONE &&
+	       (!vm->over || (vm->over == v && !vm->ninside));
+}
+
+static void *vcpu_main(void *arg)
+{
+	struct gyve_vcpu *v = arg;
+	struct gyve_vm *vm = v->vm;
+
+	pthread_mutex_lock(&vm->lock);
+	while (!vm->dying) {
+		if (!may_enter(v)) {
+			pthread_cond_wait(&vm->cond, &vm->lock);
+			continue;
+		}
+		struct gyve_stop stop = {.kind = GYVE_STOP_NONE};
+		bool over = v->over;
+		v->inside = true;
+		vm->ninside++;
+		pthread_mutex_unlock(&vm->lock);
+		if (over)
+			bp_lift(v, vcpu_pc(v));
+		run_inside(v, over, &stop);
+		pthread_mutex_lock(&vm->lock);
+		came_out(v, &stop);
+	}
+	pthread_mutex_unlock(&vm->lock);
+	return NULL;
+}
+
+/* --- the session thread's side */
+
+int gyve_run_eventfd(struct gyve_vm *vm)
+{
+	return vm->event_fd;
+}
+
+bool gyve_run_take_stop(struct gyve_vm *vm, struct gyve_stop *ret)
+{
+	uint64_t n;
+
+	pthread_mutex_lock(&vm->lock);
+	bool any = vm->report.kind != GYVE_STOP_NONE;
+	if (any)
+		*ret = vm->report;
+	vm->report.kind = GYVE_STOP_NONE;
+	if (read(vm->event_fd, &n, sizeof(n)) < 0 && errno != EAGAIN)
+		gyve_log(GYVE_LOG_ERROR, GYVE_LOG_RUN, "cannot take a stop: %s", strerror(errno));
+	pthread_mutex_unlock(&vm->lock);
+	return any;
+}
+
+bool gyve_run_stopped(struct gyve_vm *vm)
+{
+	pthread_mutex_lock(&vm->lock);
+	bool stopped = vm->phase != PHASE_RUNNING;
+	pthread_mutex_unlock(&vm->lock);
+	return stopped;
+}
+
+void gyve_run_interrupt(struct gyve_vm *vm)
+{
+	pthread_mutex_lock(&vm->lock);
+	if (vm->phase == PHASE_RUNNING && !vm->stop_wanted)
+		want_stop(vm);
+	pthread_mutex_unlock(&vm->lock);
+}
+
+void gyve_run_kill(struct gyve_vm *vm, int code)
+{
+	pthread_mutex_lock(&vm->lock);
+	if (vm->phase != PHASE_ENDED && !vm->ending) {
+		vm->ending = true;
+		vm->exit_code = code;
+		want_stop(vm);
+	}
+	pthread_mutex_unlock(&vm->lock);
+}
+
+/* Does a hit that waited still mean anything? Points may have been removed and registers changed since. */
+static bool still_true(struct gyve_vcpu *v)
+{
+	switch (v->hit.kind) {
+	case GYVE_STOP_SW_BP:
+	case GYVE_STOP_HW_BP:
+		return vcpu_pc(v) == v->hit.pc && bp_at(v, v->hit.pc);
+	case GYVE_STOP_WATCH:
+	case GYVE_STOP_RWATCH:
+	case GYVE_STOP_AWATCH:
+		return bp_watches(v->vm, v->hit.addr);
+	case GYVE_STOP_CRASH:
+	case GYVE_STOP_EXIT:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* Tell a hit that waited, of a vCPU that is to go on. */
+static bool tell_waiting(struct gyve_vm *vm, const struct gyve_resume *actions)
+{
+	struct gyve_vcpu *first = NULL;
+
+	for (unsigned i = 0; i < vm->ncpus; i++) {
+		struct gyve_vcpu *v = &vm->cpus[i];
+		if (v->hit.kind == GYVE_STOP_NONE || actions[i].act == GYVE_ACT_NONE)
+			continue;
+		if (!still_true(v))
+			v->hit.kind = GYVE_STOP_NONE;
+		else if (!first || v->hit_seq < first->hit_seq)
+			first = v;
+	}
+	if (first)
+		tell(vm, first);
+	return first;
+}
+
+static void prepare(struct gyve_vcpu *v, const struct gyve_resume *act)
+{
+	v->act = *act;
+	v->over = false;
+	if (act->act == GYVE_ACT_NONE)
+		return;
+	gyve_gva_t pc = vcpu_pc(v);
+	v->over = (act->act != GYVE_ACT_CONT || (v->told && v->told_pc == pc)) && bp_at(v, pc);
+	v->told = false;
+	if (act->act == GYVE_ACT_CONT && v->vm->ops->clock_stopped)
+		v->vm->ops->clock_stopped(v->b);
+}
+
+int gyve_run_resume(struct gyve_vm *vm, const struct gyve_resume *actions)
+{
+	int r = 0;
+
+	pthread_mutex_lock(&vm->lock);
+	if (vm->phase != PHASE_STOPPED) {
+		r = vm->phase == PHASE_ENDED ? -ESRCH : -EBUSY;
+	} else if (!tell_waiting(vm, actions)) {
+		bp_sync(vm, NULL);
+		for (unsigned i = 0; i < vm->ncpus; i++)
+			prepare(&vm->cpus[i], &actions[i]);
+		watch_arm(vm);
+		vm->report.kind = GYVE_STOP_NONE;
+		vm->phase = PHASE_RUNNING;
+		next_over(vm);
+	}
+	pthread_mutex_unlock(&vm->lock);
+	return r;
+}
+
+int gyve_vm_start(struct gyve_vm *vm)
+{
+	if (vm->opt.stopped)
+		return 0;
+	struct gyve_resume *all = calloc(vm->ncpus, sizeof(*all));
+	if (!all)
+		return -ENOMEM;
+	for (unsigned i = 0; i < vm->ncpus; i++)
+		all[i].act = GYVE_ACT_CONT;
+	int r = gyve_run_resume(vm, all);
+	free(all);
+	return r;
+}
+
+/* --- set-up */
+
+static void on_kick(int sig)
+{
+	(void)sig; /* its only work is to interrupt a system call */
+}
+
+static int create_thread(struct gyve_vcpu *v, struct gyve_err *err)
+{
+	sigset_t all, old;
+
+	/* Signals for the program belong to the session thread. */
+	sigfillset(&all);
+	sigdelset(&all, KICK_SIGNAL);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	int r = pthread_create(&v->thread, NULL, vcpu_main, v);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	if (r)
+		return gyve_err_set(err, -r, "cannot start the thread of vCPU %u: %s", v->index, strerror(r));
+	v->has_thread = true;
+	return 0;
+}
+
+int run_init(struct gyve_vm *vm, struct gyve_err *err)
+{
+	struct sigaction sa = {.sa_handler = on_kick};
+
+	sigaction(KICK_SIGNAL, &sa, NULL);
+	vm->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (vm->event_fd < 0)
+		return gyve_err_set(err, -errno, "cannot make an event descriptor: %s", strerror(errno));
+	for (unsigned i = 0; i < vm->ncpus; i++) {
+		int r = create_thread(&vm->cpus[i], err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+void run_deinit(struct gyve_vm *vm)
+{
+	gyve_run_kill(vm, 0);
+	pthread_mutex_lock(&vm->lock);
+	vm->dying = true;
+	pthread_cond_broadcast(&vm->cond);
+	pthread_mutex_unlock(&vm->lock);
+	for (unsigned i = 0; vm->cpus && i < vm->ncpus; i++)
+		if (vm->cpus[i].has_thread)
+			pthread_join(vm->cpus[i].thread, NULL);
+	if (vm->event_fd >= 0)
+		close(vm->event_fd);
+}

@@ -1,0 +1,90 @@
+/* One vCPU's registers and its view of memory. */
+#include "vmm.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+struct gyve_regs *vcpu_regs(struct gyve_vcpu *v, unsigned groups)
+{
+	unsigned missing = groups & ~v->regs.valid;
+
+	v->regs.arch = v->vm->arch->id;
+	if (missing && v->vm->ops->get_regs(v->b, missing, &v->regs) < 0)
+		return NULL;
+	v->regs.valid |= missing;
+	return &v->regs;
+}
+
+int vcpu_flush(struct gyve_vcpu *v)
+{
+	unsigned dirty = v->dirty & v->regs.valid;
+	int r = dirty ? v->vm->ops->set_regs(v->b, dirty, &v->regs) : 0;
+
+	v->dirty = 0;
+	v->regs.valid = 0;
+	return r;
+}
+
+int vcpu_init_state(struct gyve_vcpu *v, struct gyve_err *err)
+{
+	if (!vcpu_regs(v, GYVE_REGS_GPR | GYVE_REGS_SYS))
+		return gyve_err_set(err, -EIO, "cannot read the registers of vCPU %u", v->index);
+	v->vm->platform->cpu_init(v->vm->platform_state, v->index, &v->regs);
+	if (v->index == 0)
+		v->vm->boot_root = v->vm->arch->root(&v->regs);
+	int r = v->vm->ops->set_regs(v->b, GYVE_REGS_GPR | GYVE_REGS_SYS, &v->regs);
+	v->regs.valid = v->dirty = 0;
+	if (r < 0)
+		return gyve_err_set(err, r, "KVM refuses the initial registers of vCPU %u: %s", v->index, strerror(-r));
+	return 0;
+}
+
+gyve_gva_t vcpu_pc(struct gyve_vcpu *v)
+{
+	const struct gyve_regs *r = vcpu_regs(v, GYVE_REGS_GPR);
+	return r ? v->vm->arch->pc(r) : 0;
+}
+
+bool vcpu_mmu(struct gyve_vcpu *v, struct gyve_mmu *ret)
+{
+	const struct gyve_regs *r = vcpu_regs(v, GYVE_REGS_SYS);
+	if (r)
+		gyve_mmu_from_regs(ret, r);
+	return r != NULL;
+}
+
+ssize_t vcpu_read(struct gyve_vcpu *v, gyve_gva_t gva, void *buf, size_t len)
+{
+	struct gyve_mem phys = gyve_vm_phys(v->vm);
+	struct gyve_mmu mmu;
+
+	if (!vcpu_mmu(v, &mmu))
+		return -EIO;
+	return gyve_virt_read(&mmu, &phys, gva, buf, len, NULL);
+}
+
+/* --- for the session thread */
+
+struct gyve_regs *gyve_vcpu_regs(struct gyve_vm *vm, unsigned cpu, unsigned groups)
+{
+	return cpu < vm->ncpus && gyve_run_stopped(vm) ? vcpu_regs(&vm->cpus[cpu], groups) : NULL;
+}
+
+void gyve_vcpu_regs_dirty(struct gyve_vm *vm, unsigned cpu, unsigned groups)
+{
+	if (cpu >= vm->ncpus || !gyve_run_stopped(vm))
+		return;
+	struct gyve_vcpu *v = &vm->cpus[cpu];
+	v->dirty |= groups;
+	/* Somewhere else now: what was told about the old place says nothing about the new one. */
+	if (v->told && v->told_pc != vcpu_pc(v))
+		v->told = false;
+}
+
+int gyve_vcpu_describe(struct gyve_vm *vm, unsigned cpu, char *buf, size_t size)
+{
+	if (cpu >= vm->ncpus)
+		return -ESRCH;
+	return snprintf(buf, size, "vCPU %u [%s]", cpu, gyve_run_stopped(vm) ? "stopped" : "running");
+}

@@ -1,0 +1,260 @@
+/* A VM from an image: platform, memory, vCPUs. Run control is run.c. */
+#include "vmm.h"
+
+#include "../base/io.h"
+#include "gyve/log.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+/* First that takes the image. */
+static const struct gyve_platform_ops *const platforms[] = {&gyve_platform_hermit, &gyve_platform_bare};
+
+static int find_platform(struct gyve_vm *vm, struct gyve_err *err)
+{
+	int r = gyve_elf_parse(vm->elf, vm->image, vm->image_size, err);
+	if (r < 0)
+		return gyve_err_prefix(err, "%s", vm->opt.boot.path);
+	vm->arch = gyve_arch_find(vm->elf->machine);
+	if (!vm->arch || vm->arch != gyve_arch_host())
+		return gyve_err_set(err, -ENOEXEC, "%s: the image is for %s, this host runs %s", vm->opt.boot.path,
+				    vm->arch ? vm->arch->name : "another machine", gyve_arch_host()->name);
+	for (size_t i = 0; i < GYVE_ARRAY_SIZE(platforms); i++)
+		if (platforms[i]->probe(vm->elf)) {
+			vm->platform = platforms[i];
+			return 0;
+		}
+	return gyve_err_set(err, -ENOEXEC, "%s: neither a Hermit image nor a bare-metal ELF program", vm->opt.boot.path);
+}
+
+static int map_ram(struct gyve_vm *vm, struct gyve_err *err)
+{
+	const struct gyve_layout *l = &vm->layout;
+	void *p = mmap(NULL, l->ram_len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (p == MAP_FAILED)
+		return gyve_err_set(err, -ENOMEM, "no room for %" PRIu64 " bytes of guest memory", l->ram_len);
+	vm->ram = p;
+	int r = gyve_memmap_add(&vm->map, l->ram_gpa, l->ram_len, p, GYVE_REGION_RAM, "ram");
+	if (r < 0)
+		return gyve_err_set(err, r, "cannot place guest memory");
+	r = vm->ops->map(vm->b, 0, l->ram_gpa, p, l->ram_len, 0);
+	if (r < 0)
+		return gyve_err_set(err, r, "KVM does not take %" PRIu64 " bytes of guest memory: %s", l->ram_len,
+				    strerror(-r));
+	return 0;
+}
+
+static int load(struct gyve_vm *vm, struct gyve_err *err)
+{
+	int r = vm->platform->load(vm->platform_state, &vm->map, err);
+	return r < 0 ? gyve_err_prefix(err, "%s", vm->opt.boot.path) : 0;
+}
+
+static int create_vcpus(struct gyve_vm *vm, struct gyve_err *err)
+{
+	vm->cpus = calloc(vm->ncpus, sizeof(*vm->cpus));
+	if (!vm->cpus)
+		return gyve_err_set(err, -ENOMEM, "no memory for %u vCPUs", vm->ncpus);
+	for (unsigned i = 0; i < vm->ncpus; i++) {
+		struct gyve_vcpu *v = &vm->cpus[i];
+		v->vm = vm;
+		v->index = i;
+		int r = vm->ops->vcpu_create(vm->b, i, &v->b, err);
+		if (r == 0)
+			r = vcpu_init_state(v, err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int create(struct gyve_vm *vm, struct gyve_err *err)
+{
+	struct gyve_boot_params *boot = &vm->opt.boot;
+	int r = gyve_file_map(boot->path, &vm->image, &vm->image_size, err);
+	if (r < 0) {
+		err->code = -ENOEXEC;
+		return -ENOEXEC;
+	}
+	vm->elf = calloc(1, sizeof(*vm->elf));
+	if (!vm->elf)
+		return gyve_err_set(err, -ENOMEM, "out of memory");
+	r = find_platform(vm, err);
+	if (r < 0)
+		return r;
+	struct gyve_vm_config cfg = {.ncpus = vm->ncpus, .irqchip = true};
+	r = vm->ops->vm_create(&cfg, &vm->b, err);
+	if (r < 0)
+		return r;
+	if (!boot->tsc_khz)
+		boot->tsc_khz = vm->ops->caps(vm->b)->tsc_khz;
+	r = vm->platform->plan(vm->elf, boot, &vm->opt.out, &vm->layout, &vm->platform_state, err);
+	if (r < 0)
+		return gyve_err_prefix(err, "%s", boot->path);
+	if ((r = map_ram(vm, err)) < 0 || (r = load(vm, err)) < 0 || (r = create_vcpus(vm, err)) < 0)
+		return r;
+	return run_init(vm, err);
+}
+
+static void init_locks(struct gyve_vm *vm)
+{
+	pthread_mutexattr_t a;
+
+	pthread_mutex_init(&vm->lock, NULL);
+	pthread_mutexattr_init(&a);
+	pthread_mutexattr_settype(&a, PTHREAD_MUTEX_RECURSIVE);
+	pthread_mutex_init(&vm->book_lock, &a);
+	pthread_mutexattr_destroy(&a);
+	pthread_cond_init(&vm->cond, NULL);
+}
+
+int gyve_vm_create(const struct gyve_vm_options *opt, struct gyve_vm **ret, struct gyve_err *err)
+{
+	struct gyve_err none;
+	struct gyve_vm *vm = calloc(1, sizeof(*vm));
+
+	if (!err)
+		err = &none;
+	if (!vm)
+		return gyve_err_set(err, -ENOMEM, "out of memory");
+	vm->opt = *opt;
+	vm->ops = opt->backend ? opt->backend : &gyve_backend_kvm;
+	vm->ncpus = opt->boot.ncpus ? opt->boot.ncpus : 1;
+	vm->opt.boot.ncpus = vm->ncpus;
+	vm->event_fd = -1;
+	init_locks(vm);
+	gyve_memmap_init(&vm->map);
+	int r = create(vm, err);
+	if (r < 0) {
+		gyve_vm_destroy(vm);
+		return r;
+	}
+	*ret = vm;
+	return 0;
+}
+
+void gyve_vm_destroy(struct gyve_vm *vm)
+{
+	if (!vm)
+		return;
+	run_deinit(vm);
+	for (unsigned i = 0; vm->cpus && i < vm->ncpus; i++)
+		if (vm->cpus[i].b)
+			vm->ops->vcpu_destroy(vm->cpus[i].b);
+	free(vm->cpus);
+	if (vm->platform_state)
+		vm->platform->destroy(vm->platform_state);
+	vm->ops->vm_destroy(vm->b);
+	bp_deinit(vm);
+	if (vm->ram)
+		munmap(vm->ram, vm->layout.ram_len);
+	gyve_memmap_deinit(&vm->map);
+	free(vm->assists);
+	free(vm->elf);
+	if (vm->image)
+		gyve_file_unmap(vm->image, vm->image_size);
+	pthread_cond_destroy(&vm->cond);
+	pthread_mutex_destroy(&vm->book_lock);
+	pthread_mutex_destroy(&vm->lock);
+	free(vm);
+}
+
+int gyve_vm_reset(struct gyve_vm *vm, struct gyve_err *err)
+{
+	pthread_mutex_lock(&vm->lock);
+	bool ok = vm->phase == PHASE_STOPPED;
+	pthread_mutex_unlock(&vm->lock);
+	if (!ok)
+		return gyve_err_set(err, -EBUSY, "only a stopped guest can be reset");
+	bp_forget_plants(vm);
+	if (madvise(vm->ram, vm->layout.ram_len, MADV_DONTNEED) < 0)
+		return gyve_err_set(err, -errno, "cannot clear guest memory: %s", strerror(errno));
+	int r = load(vm, err);
+	for (unsigned i = 0; r == 0 && i < vm->ncpus; i++) {
+		struct gyve_vcpu *v = &vm->cpus[i];
+		v->hit.kind = GYVE_STOP_NONE;
+		v->told = false;
+		v->regs.valid = v->dirty = 0;
+		r = vm->ops->reset(v->b);
+		if (r < 0)
+			return gyve_err_set(err, r, "vCPU %u cannot be reset: %s", i, strerror(-r));
+		r = vcpu_init_state(v, err);
+	}
+	if (r == 0)
+		bp_sync(vm, NULL);
+	return r;
+}
+
+unsigned gyve_vm_ncpus(const struct gyve_vm *vm)
+{
+	return vm->ncpus;
+}
+
+const struct gyve_arch *gyve_vm_arch(const struct gyve_vm *vm)
+{
+	return vm->arch;
+}
+
+const struct gyve_memmap *gyve_vm_memmap(const struct gyve_vm *vm)
+{
+	return &vm->map;
+}
+
+const struct gyve_layout *gyve_vm_layout(const struct gyve_vm *vm)
+{
+	return &vm->layout;
+}
+
+const struct gyve_host_caps *gyve_vm_caps(const struct gyve_vm *vm)
+{
+	return vm->ops->caps(vm->b);
+}
+
+struct gyve_mem gyve_vm_phys(struct gyve_vm *vm)
+{
+	return (struct gyve_mem){bp_phys_read, bp_phys_write, vm};
+}
+
+static const char *const exit_names[] = {
+	[GYVE_EXIT_INTR] = "interrupted",
+	[GYVE_EXIT_IO] = "port access",
+	[GYVE_EXIT_MMIO] = "memory-mapped access",
+	[GYVE_EXIT_HLT] = "halt",
+	[GYVE_EXIT_DEBUG] = "debug",
+	[GYVE_EXIT_EMULATION] = "emulation failed",
+	[GYVE_EXIT_SHUTDOWN] = "shutdown",
+	[GYVE_EXIT_SYSTEM] = "system event",
+	[GYVE_EXIT_INTERNAL] = "internal error",
+	[GYVE_EXIT_FAIL_ENTRY] = "no entry",
+	[GYVE_EXIT_UNKNOWN] = "unknown",
+};
+
+ssize_t gyve_vm_stats(struct gyve_vm *vm, struct gyve_stat **ret)
+{
+	size_t n = 0;
+
+	pthread_mutex_lock(&vm->book_lock);
+	struct gyve_stat *s = calloc(GYVE_ARRAY_SIZE(exit_names) + vm->nassists, sizeof(*s));
+	for (size_t k = 0; s && k < GYVE_ARRAY_SIZE(exit_names); k++) {
+		uint64_t count = 0;
+		for (unsigned i = 0; i < vm->ncpus; i++)
+			count += __atomic_load_n(&vm->cpus[i].exits[k], __ATOMIC_RELAXED);
+		if (!count)
+			continue;
+		snprintf(s[n].name, sizeof(s[n].name), "exit %s", exit_names[k]);
+		s[n++].count = count;
+	}
+	for (size_t i = 0; s && i < vm->nassists; i++) {
+		snprintf(s[n].name, sizeof(s[n].name), "assist %s", vm->assists[i].mnemonic);
+		s[n++].count = vm->assists[i].count;
+	}
+	pthread_mutex_unlock(&vm->book_lock);
+	if (!s)
+		return -ENOMEM;
+	*ret = s;
+	return (ssize_t)n;
+}

@@ -1,0 +1,182 @@
+/* Private to src/vmm: the machine's state and who may touch it.
+ *
+ * Threads: one per vCPU, and one session thread (the caller of gyve/vm.h). They meet under vm->lock. A vCPU is "inside" from
+ * the moment its thread leaves the waiting room in run.c until it is back there; only while nobody is inside is the machine
+ * stopped. What belongs to one vCPU (regs, debug state) is touched by its thread while inside, by the session thread while
+ * the machine is stopped, and by nobody else. */
+#ifndef GYVE_VMM_H
+#define GYVE_VMM_H
+#include <pthread.h>
+
+#include "gyve/vm.h"
+
+enum run_phase { PHASE_STOPPED, PHASE_RUNNING, PHASE_ENDED };
+
+struct assist_count {
+	char mnemonic[24];
+	uint64_t count;
+};
+
+struct gyve_vcpu {
+	struct gyve_vm *vm;
+	unsigned index;
+	struct gyve_bvcpu *b;
+	pthread_t thread;
+	bool has_thread;
+
+	/* under vm->lock */
+	bool inside;
+	bool over; /**< the instruction at pc is stepped first, its breakpoint out of the way, the others waiting */
+	struct gyve_resume act; /**< what it may do while the machine runs */
+	struct gyve_stop hit;   /**< a stop of this vCPU nobody has been told yet; kind NONE: none */
+	uint64_t hit_seq;       /**< order of hits over all vCPUs */
+	bool told;              /**< the last stop told was a breakpoint of this vCPU at told_pc */
+	gyve_gva_t told_pc;
+
+	/* of whoever owns the vCPU (above) */
+	struct gyve_regs regs;   /**< cache; regs.valid says which groups */
+	unsigned dirty;          /**< groups to store before the next run */
+	struct gyve_debug debug; /**< what the backend was told last */
+	uint64_t debug_key;      /**< what debug was made from */
+	gyve_gva_t entry_pc;     /**< pc at the last entry, while stepping */
+	uint64_t exits[GYVE_EXIT_UNKNOWN + 1];
+};
+
+enum point_state { POINT_PENDING, POINT_BYTES, POINT_DEBUG_REG, POINT_SOFT };
+
+#define POINT_SLOTS 4 /**< debug registers one point may take: 8 bytes each */
+
+/** What the user asked for, and how it is planted now. */
+struct point {
+	enum gyve_point_kind kind;
+	gyve_gva_t gva;
+	uint64_t len;
+	enum point_state state;
+	bool by_layout; /**< BYTES: placed by the loader's table, the guest had no mapping for it */
+	gyve_gpa_t gpa; /**< BYTES: where */
+	uint8_t *old;   /**< SOFT: the watched bytes as last seen, len of them */
+	bool old_known;
+};
+
+/** Breakpoint bytes in guest memory, one per guest-physical address. */
+struct plant {
+	gyve_gpa_t gpa;
+	uint8_t len, orig[4];
+	unsigned refs;
+	bool lifted; /**< out of the way for a step */
+};
+
+struct gyve_vm {
+	const struct gyve_backend_ops *ops;
+	struct gyve_bvm *b;
+	const struct gyve_platform_ops *platform;
+	void *platform_state;
+	const struct gyve_arch *arch;
+	struct gyve_vm_options opt;
+	const uint8_t *image;
+	size_t image_size;
+	struct gyve_elf *elf;
+	struct gyve_layout layout;
+	struct gyve_memmap map;
+	void *ram;
+	unsigned ncpus;
+	struct gyve_vcpu *cpus;
+	uint64_t boot_root; /**< address-space root at the first instruction */
+
+	pthread_mutex_t lock;
+	pthread_cond_t cond; /**< something in the waiting room changed */
+	enum run_phase phase;
+	bool stop_wanted; /**< every vCPU shall come out; also read without the lock (atomic) */
+	bool interrupt_wanted, dying, ending;
+	int exit_code;
+	unsigned ninside;
+	struct gyve_vcpu *over; /**< only this one may go inside */
+	uint64_t next_seq;
+	struct gyve_stop report; /**< the stop to be taken; kind NONE: taken */
+	int event_fd;
+
+	/* the breakpoint book, under book_lock (recursive; taken after lock when both are held) */
+	pthread_mutex_t book_lock;
+	struct point *points;
+	size_t npoints, points_cap;
+	struct plant *plants;
+	size_t nplants, plants_cap;
+	size_t nsoft; /**< points in state SOFT */
+	size_t npending;
+	unsigned book_gen; /**< changes with every change of what the debug registers hold */
+	struct assist_count *assists;
+	size_t nassists;
+};
+
+/* --- vcpu.c: one vCPU outside of run control */
+
+/** Fetch what is missing of groups into the cache. NULL: the host refused. */
+struct gyve_regs *vcpu_regs(struct gyve_vcpu *v, unsigned groups);
+/** Store what is dirty. 0 or negative errno. */
+int vcpu_flush(struct gyve_vcpu *v);
+/** Back to the state the platform defines for the first instruction. */
+int vcpu_init_state(struct gyve_vcpu *v, struct gyve_err *err);
+gyve_gva_t vcpu_pc(struct gyve_vcpu *v);
+bool vcpu_mmu(struct gyve_vcpu *v, struct gyve_mmu *ret);
+/** Guest bytes as this vCPU sees them, breakpoint bytes hidden. As gyve_virt_read(). */
+ssize_t vcpu_read(struct gyve_vcpu *v, gyve_gva_t gva, void *buf, size_t len);
+
+/* --- exit.c: what an exit means. All are called by the vCPU's thread, inside, without the lock. */
+
+enum exit_result {
+	EXIT_AGAIN, /**< nothing to report: run on */
+	EXIT_MOVED, /**< as AGAIN, and exactly one instruction was completed */
+	EXIT_STOP,  /**< *stop says why */
+};
+enum exit_result exit_handle(struct gyve_vcpu *v, struct gyve_exit *e, bool stepping, struct gyve_stop *stop);
+/** Fill *stop as a crash of v. Returns EXIT_STOP. */
+enum exit_result exit_crash(struct gyve_vcpu *v, struct gyve_stop *stop, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+/** assist.c: carry out what the host could not emulate at pc. */
+enum exit_result exit_assist(struct gyve_vcpu *v, const struct gyve_exit *e, struct gyve_stop *stop);
+
+/* --- bp.c, plant.c: the book. They take vm->book_lock themselves. */
+
+/** Is there an execution breakpoint of any kind for pc as v sees it? */
+bool bp_at(struct gyve_vcpu *v, gyve_gva_t pc);
+/** Is a watchpoint on addr still wanted? */
+bool bp_watches(struct gyve_vm *vm, gyve_gva_t addr);
+/** A stop for a breakpoint instruction that v met at pc. False: not ours. */
+bool bp_hit(struct gyve_vcpu *v, gyve_gva_t pc, struct gyve_stop *stop);
+/** Debug registers `slots` of v->debug fired at pc. False: none belongs to a point now. */
+bool bp_hw_hit(struct gyve_vcpu *v, const struct gyve_exit *e, struct gyve_stop *stop);
+/** Take the bytes at pc out for one step of v, or put them back. Nobody else is inside. */
+void bp_lift(struct gyve_vcpu *v, gyve_gva_t pc);
+void bp_lower(struct gyve_vm *vm);
+/** Plant what can be planted now, and again what the guest has overwritten. v, if not NULL, is inside and its tables may be
+ * walked; else all are out. */
+void bp_sync(struct gyve_vm *vm, struct gyve_vcpu *v);
+/** RAM has been reloaded: nothing is planted any more. bp_sync() plants again. */
+void bp_forget_plants(struct gyve_vm *vm);
+/** Debug registers wanted now; skip_pc: leave out execute breakpoints there. */
+void bp_debug_regs(struct gyve_vm *vm, struct gyve_debug *d, const gyve_gva_t *skip_pc);
+void bp_deinit(struct gyve_vm *vm);
+/** Physical bytes with planted ones hidden / kept. */
+ssize_t bp_phys_read(void *ctx, uint64_t gpa, void *buf, size_t len);
+ssize_t bp_phys_write(void *ctx, uint64_t gpa, const void *buf, size_t len);
+
+/* --- watch.c: watchpoints by stepping and comparing, where the host's do not fire. They take vm->book_lock. */
+
+/** Remember the watched bytes before anybody goes on. */
+void watch_arm(struct gyve_vm *vm);
+/** Before a step of v: do its operands read or touch a watched range? Remembered for watch_after(). */
+struct watch_touch {
+	bool hit;
+	enum gyve_point_kind kind;
+	gyve_gva_t addr;
+};
+void watch_before(struct gyve_vcpu *v, struct watch_touch *ret);
+/** After it; touch NULL: it was not carried out. True: *stop is a hit. */
+bool watch_after(struct gyve_vcpu *v, const struct watch_touch *touch, struct gyve_stop *stop);
+
+/* --- run.c */
+
+int run_init(struct gyve_vm *vm, struct gyve_err *err);
+/** Ends and joins the vCPU threads. */
+void run_deinit(struct gyve_vm *vm);
+#endif
