@@ -1,5 +1,5 @@
 /* Breakpoint bytes in guest memory: planted, hidden, kept, lifted. Keyed by guest-physical address. */
-#include "vmm.h"
+#include "plant.h"
 
 #include <errno.h>
 #include <stdlib.h>
