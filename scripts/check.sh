@@ -1,0 +1,130 @@
+#!/usr/bin/env bash
+# Everything a change has to pass, on a bare Debian 12: build, unit tests, end-to-end tests with real gdb, the same under
+# ASan+UBSan, a build by clang, formatting. Ends with one line of totals; status 1 if anything failed.
+# As root it installs what is missing. GYVE_BUILD=DIR keeps the build there; otherwise nothing is left behind.
+set -u
+. "$(dirname "$0")/lib.sh"
+need_packages build gdb check
+make_work_dir
+
+passed=0 failed=0 skipped=0
+
+pass() {
+	passed=$((passed + 1))
+}
+fail() {
+	failed=$((failed + 1))
+	printf 'FAIL %s\n' "$*"
+}
+skip() {
+	skipped=$((skipped + 1))
+	printf 'SKIP %s\n' "$*"
+}
+section() {
+	printf '== %s\n' "$*"
+}
+
+# One step that either works or shows why not: step NAME COMMAND...
+step() {
+	local name=$1
+	shift
+	if "$@" >"$work/step.log" 2>&1; then
+		pass
+	else
+		fail "$name"
+		tail -n 40 "$work/step.log" | sed 's/^/    /'
+		return 1
+	fi
+}
+
+# The unit tests speak TAP; automake's .trs tells of a program that died before or after that.
+count_unit_tests() {
+	local build=$1 trs log result line own
+	while IFS= read -r trs; do
+		log=${trs%.trs}.log
+		result=$(sed -n 's/^:test-result: //p' "$trs")
+		own=0
+		while IFS= read -r line; do
+			own=$((own + 1))
+			case $line in
+			*"# SKIP"*) skip "$build: ${trs##*/}: ${line##*# SKIP }" ;;
+			"not ok "*) fail "$build: ${trs##*/}: ${line#not ok }" ;;
+			*) pass ;;
+			esac
+		done < <(grep -aE '^(not )?ok [0-9]+' "$log")
+		case $result in
+		PASS) [ $own -gt 0 ] || pass ;;
+		SKIP) [ $own -gt 0 ] || skip "$build: ${trs##*/}: $(tail -n 1 "$log")" ;;
+		*)
+			grep -qa '^not ok ' "$log" || fail "$build: ${trs##*/}: $result"
+			tail -n 30 "$log" | sed 's/^/    /'
+			;;
+		esac
+	done < <(find "$work/$build" -name '*.trs' | sort)
+}
+
+unit_tests() {
+	local build=$1
+	find "$work/$build" -name '*.trs' -delete
+	if ! CMOCKA_MESSAGE_OUTPUT=TAP make -s -C "$work/$build" -k -j"$(nproc)" check >"$work/$build.check.log" 2>&1 &&
+		[ -z "$(find "$work/$build" -name '*.trs' -print -quit)" ]; then
+		fail "$build: make check"
+		tail -n 30 "$work/$build.check.log" | sed 's/^/    /'
+		return
+	fi
+	count_unit_tests "$build"
+	# a test program that does not build leaves no .trs and must not go unseen
+	grep -E '(^|: )(fatal )?error: |\*\*\* No rule' "$work/$build.check.log" && fail "$build: make check does not build"
+}
+
+e2e_tests() {
+	local build=$1 line
+	[ -x "$top/tests/e2e/run.sh" ] || return 0
+	while IFS= read -r line; do
+		case $line in
+		"PASS "*) pass ;;
+		"FAIL "*) fail "$build: ${line#FAIL }" ;;
+		"SKIP "*) skip "$build: ${line#SKIP }" ;;
+		*) printf '%s\n' "$line" ;;
+		esac
+	done < <("$top/tests/e2e/run.sh" --gyve "$work/$build/gyve" --work "$work/$build/e2e" 2>&1 || echo "FAIL e2e runner ended with status $?")
+}
+
+test_build() {
+	local name=$1
+	shift
+	section "$name: configure $*"
+	step "$name: build" build_in "$name" --enable-werror "$@" || return
+	unit_tests "$name"
+	e2e_tests "$name"
+}
+
+clang_format_all() (
+	cd "$top" && git ls-files -z '*.c' '*.h' | xargs -0 clang-format -n --Werror
+)
+
+check_format() {
+	section "formatting"
+	if ! git -C "$top" rev-parse --git-dir >/dev/null 2>&1; then
+		skip "formatting: not a git checkout, so no list of files"
+		return
+	fi
+	step formatting clang_format_all
+}
+
+export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1:abort_on_error=0}
+export UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1}
+
+section "sources"
+step "autoreconf" prepare_sources || {
+	printf '%d passed, %d failed, %d skipped\n' $passed $failed $skipped
+	exit 1
+}
+test_build default
+test_build sanitized --enable-asan --enable-ubsan
+section "clang: build only"
+step "clang: build" build_in clang --enable-werror CC=clang
+check_format
+
+printf '%d passed, %d failed, %d skipped\n' $passed $failed $skipped
+[ $failed = 0 ]
