@@ -1,0 +1,148 @@
+# shellcheck shell=bash
+# Helpers of the end-to-end tests. A test runs in its directory $T; $GYVE is the program, $GUESTS the sample kernels.
+
+GDB=$(command -v gdb-multiarch || command -v gdb)
+started= # the gyve that this test started
+
+# Why nothing here can run, or nothing.
+cannot_run_at_all() {
+	local gyve=$1
+	if [ "$(uname -m)" != x86_64 ]; then
+		echo "the sample kernels are for x86_64 hosts"
+	elif [ -z "$GDB" ]; then
+		echo "no gdb is installed"
+	elif ! "$gyve" --help 2>/dev/null | grep -q -- '--gdb'; then
+		echo "this gyve has no run command"
+	elif [ ! -e /dev/kvm ]; then
+		echo "this host has no /dev/kvm"
+	elif ! [ -r /dev/kvm -a -w /dev/kvm ]; then
+		echo "no permission on /dev/kvm"
+	fi
+}
+
+fail() {
+	printf '%s\n' "$*" >>"$T/reason"
+	exit_test 1
+}
+
+skip() {
+	printf '%s\n' "$*" >"$T/reason"
+	exit_test 77
+}
+
+exit_test() {
+	end_started
+	exit "$1"
+}
+
+# Whatever is left of our own gyve: by its pid, politely first.
+end_started() {
+	local i
+	[ -n "$started" ] || return 0
+	kill -TERM "$started" 2>/dev/null || return 0
+	for i in 1 2 3 4 5 6 7 8 9 10; do
+		kill -0 "$started" 2>/dev/null || return 0
+		sleep 0.05
+	done
+	kill -KILL "$started" 2>/dev/null
+}
+
+# gyve_start [OPTION...] IMAGE: in the background, waiting for a debugger on $T/gdb.sock. Returns when it listens.
+gyve_start() {
+	local i
+	"$GYVE" run --gdb="unix:$T/gdb.sock" "$@" >"$T/gyve.out" 2>"$T/gyve.err" &
+	started=$!
+	for ((i = 0; i < 500; i++)); do
+		grep -q 'target remote' "$T/gyve.err" && return
+		kill -0 $started 2>/dev/null || fail "gyve ended before it listened: $(head -n 1 "$T/gyve.err")"
+		sleep 0.02
+	done
+	fail "gyve does not listen"
+}
+
+# gyve_ends STATUS: by itself, soon.
+gyve_ends() {
+	local i status
+	for ((i = 0; i < 500; i++)); do
+		kill -0 "$started" 2>/dev/null || break
+		sleep 0.02
+	done
+	kill -0 "$started" 2>/dev/null && fail "gyve does not end"
+	wait "$started"
+	status=$?
+	started=
+	[ $status = "$1" ] || fail "gyve's exit status is $status, not $1"
+	[ ! -e "$T/gdb.sock" ] || fail "the socket is left behind"
+}
+
+# gyve_run STATUS [OPTION...] IMAGE: in the foreground, no debugger.
+gyve_run() {
+	local want=$1 status
+	shift
+	"$GYVE" run "$@" >"$T/gyve.out" 2>"$T/gyve.err"
+	status=$?
+	[ $status = "$want" ] || fail "gyve's exit status is $status, not $want"
+}
+
+# gdb_run GUEST: standard input holds the commands after "target remote"; the transcript is $T/gdb.log.
+# Every command is shown before its output, so that expect can tell what belongs to what.
+gdb_run() {
+	gdb_start "$1"
+	wait "$gdb_pid"
+	echo "gdb ended with status $?" >>"$T/gdb.log"
+}
+
+# The same, but in the background as $gdb_pid.
+gdb_start() {
+	{
+		echo 'set confirm off'
+		echo 'set pagination off'
+		echo 'set width 0'
+		echo 'set remotetimeout 20'
+		echo "target remote $T/gdb.sock"
+		echo 'set trace-commands on'
+		cat
+	} >"$T/gdb.in"
+	"$GDB" -nx -q -batch -x "$T/gdb.in" "$GUESTS/$1" >"$T/gdb.log" 2>&1 </dev/null &
+	gdb_pid=$!
+	expected=0
+}
+
+# wait_for REGEX FILE: until the file holds it.
+wait_for() {
+	local i
+	for ((i = 0; i < 500; i++)); do
+		grep -qE -- "$1" "$2" && return
+		sleep 0.02
+	done
+	fail "still no /$1/ in ${2##*/}"
+}
+
+# expect REGEX...: each in the transcript after the one before.
+expected=0
+expect() {
+	local regex line
+	for regex in "$@"; do
+		line=$(tail -n +$((expected + 1)) "$T/gdb.log" | grep -nE -m 1 -- "$regex" | cut -d: -f1)
+		[ -n "$line" ] || fail "the transcript has no /$regex/ after line $expected"
+		expected=$((expected + line))
+	done
+}
+
+expect_not() {
+	! grep -qE -- "$1" "$T/gdb.log" || fail "the transcript has /$1/"
+}
+
+# output TEXT: what the guest wrote, exactly (without the last newline).
+output() {
+	[ "$(cat "$T/gyve.out")" = "$1" ] || fail "the guest wrote '$(cat "$T/gyve.out")', not '$1'"
+}
+
+rsp() {
+	command -v python3 >/dev/null || skip "no python3 for the protocol client"
+	python3 "$here/rsp.py" "$T/gdb.sock" "$@" >"$T/client.log" 2>&1 || fail "client: $(tail -n 1 "$T/client.log")"
+}
+
+symbol() {
+	nm "$GUESTS/$1" | awk -v s="$2" '$3 == s { print "0x" $1 }'
+}

@@ -1,0 +1,99 @@
+#!/usr/bin/env bash
+# End-to-end tests: real gdb, real KVM, our sample kernels.
+#   run.sh --gyve PATH [--work DIR] [--list] [--verbose] [PATTERN...]
+# One line per test on standard output: "PASS name", "SKIP name: why", "FAIL name: why" (then its transcript, indented).
+# Each test is a function test_* in a t_*.sh beside this file. It has a directory of its own ($T), a time limit, and a process
+# group of its own which is all that is ever killed. Status 1 if a test failed.
+set -u
+here=$(cd "$(dirname "$0")" && pwd)
+gyve= work= list= verbose= patterns=() one=
+while [ $# -gt 0 ]; do
+	case $1 in
+	--gyve) gyve=$2 && shift ;;
+	--work) work=$2 && shift ;;
+	--one) one=$2 && shift ;;
+	--list) list=1 ;;
+	--verbose) verbose=1 ;;
+	-*) echo "usage: run.sh --gyve PATH [--work DIR] [--list] [--verbose] [PATTERN...]" >&2 && exit 2 ;;
+	*) patterns+=("$1") ;;
+	esac
+	shift
+done
+
+. "$here/lib.sh"
+for file in "$here"/t_*.sh; do
+	. "$file"
+done
+
+# The child: one test, in its own process group (made by timeout).
+if [ -n "$one" ]; then
+	GYVE=$gyve
+	cd "$T" || exit 1
+	"$one"
+	status=$?
+	end_started
+	exit $status
+fi
+
+names=$(sed -n 's/^\(test_[a-z0-9_]*\)() *{.*/\1/p' "$here"/t_*.sh)
+if [ ${#patterns[@]} -gt 0 ]; then
+	names=$(for p in "${patterns[@]}"; do grep -e "$p" <<<"$names"; done)
+fi
+[ -z "$list" ] || { printf '%s\n' "$names" && exit 0; }
+[ -x "$gyve" ] || { echo "run.sh: --gyve must name the program" >&2 && exit 2; }
+gyve=$(readlink -f "$gyve")
+
+own_work=
+[ -n "$work" ] || { work=$(mktemp -d "${TMPDIR:-/tmp}/gyve-e2e.XXXXXX") && own_work=1; }
+trap '[ -z "$own_work" ] || rm -rf "$work"' EXIT
+mkdir -p "$work" && work=$(cd "$work" && pwd) && chmod 755 "$work"
+
+why_none=$(cannot_run_at_all "$gyve")
+if [ -n "$why_none" ]; then
+	for name in $names; do
+		echo "SKIP ${name#test_}: $why_none"
+	done
+	exit 0
+fi
+if ! bash "$here/../guests/build.sh" "$work/guests" >"$work/guests.log" 2>&1; then
+	echo "FAIL guests: tests/guests/build.sh failed"
+	sed 's/^/    /' "$work/guests.log"
+	exit 1
+fi
+
+failed=0
+for name in $names; do
+	T=$work/${name#test_}
+	rm -rf "$T"
+	mkdir -p "$T"
+	limit_var=limit_${name#test_}
+	limit=${!limit_var:-60}
+	T=$T GUESTS=$work/guests timeout -k 5 "$limit" bash "$here/run.sh" --gyve "$gyve" --one "$name" \
+		>"$T/test.log" 2>&1 </dev/null
+	status=$?
+	reason=$(head -n 1 "$T/reason" 2>/dev/null)
+	case $status in
+	0)
+		echo "PASS ${name#test_}"
+		[ -n "$verbose" ] || continue
+		;;
+	77)
+		echo "SKIP ${name#test_}: $reason"
+		continue
+		;;
+	124 | 137)
+		echo "FAIL ${name#test_}: not done after $limit s"
+		failed=1
+		;;
+	*)
+		echo "FAIL ${name#test_}: ${reason:-status $status}"
+		failed=1
+		;;
+	esac
+	for log in test.log gdb.in gdb.log client.log gyve.out gyve.err; do
+		[ -s "$T/$log" ] || continue
+		echo "    --- $log"
+		tail -n 40 "$T/$log" | sed 's/^/    /'
+	done
+done
+exit $failed

@@ -1,0 +1,95 @@
+# shellcheck shell=bash
+# Moving by instruction, line and function.
+
+test_step_next_finish_until() {
+	gyve_start "$GUESTS/sample"
+	gdb_run sample <<-'IN'
+		break sail
+		continue
+		next
+		print way
+		step
+		info args
+		next
+		next
+		finish
+		finish
+		tbreak count
+		continue
+		next
+		until 56
+		kill
+	IN
+	expect 'Breakpoint 1, sail' '\+next' 'int left = burn' '\$1 = 27' '\+step' 'burn \(ship=.*amount=27\)' '^amount = 27' \
+		'\+finish' 'Run till exit.*burn' 'Value returned is .* = 73' 'Run till exit.*sail' 'Value returned is .* = 73' \
+		'Temporary breakpoint 2, count' '\+next' '\+until'
+	gyve_ends 0
+}
+
+test_until_and_advance() {
+	gyve_start "$GUESTS/sample"
+	gdb_run sample <<-'IN'
+		break count
+		continue
+		advance factorial
+		print n
+		tbreak factorial if n == 1
+		continue
+		up
+		info locals
+		until factorial
+		kill
+	IN
+	expect 'Breakpoint 1, count' 'factorial \(n=5\)' '\$1 = 5' 'factorial \(n=1\)' '^#1 .*factorial \(n=2\)'
+	gyve_ends 0
+}
+
+test_stepi() {
+	gyve_start "$GUESTS/sample"
+	gdb_run sample <<-'IN'
+		stepi
+		x/i $pc
+		stepi
+		stepi
+		x/i $pc
+		nexti
+		stepi 10
+		info registers rip
+		kill
+	IN
+	expect '0x200002.*and' 'in kmain|kmain \(' '=> 0x[0-9a-f]+ <kmain>:.*push' '^rip +0x[0-9a-f]+ .*kmain'
+	gyve_ends 0
+}
+
+# next over a loop with calls: many steps, one stop.
+test_next_over_call() {
+	gyve_start "$GUESTS/sample"
+	gdb_run sample <<-'IN'
+		break kmain
+		continue
+		next
+		next
+		next
+		next
+		info locals
+		continue
+	IN
+	expect 'Breakpoint 1, kmain' 'put_text' 'left = sail' 'left \+= sail' 'sum = count' '^left = 94' 'exited normally'
+	gyve_ends 0
+}
+
+# A step over a breakpoint must not run past it, nor stop at it twice.
+test_step_at_breakpoint() {
+	gyve_start "$GUESTS/sample"
+	gdb_run sample <<-'IN'
+		break *kmain
+		continue
+		stepi
+		info registers rip
+		break *$pc
+		stepi
+		continue
+	IN
+	expect 'Breakpoint 1, kmain' '\+stepi' '^rip .*<kmain\+1>' 'exited normally'
+	gyve_ends 0
+}
