@@ -219,6 +219,8 @@ static void came_out(struct gyve_vcpu *v, const struct gyve_stop *stop)
 
 	v->inside = false;
 	vm->ninside--;
+	if (!v->over || vcpu_pc(v) != v->told_pc) /* else a stop came before the step: it is still told */
+		v->told = false;
 	if (v->over) {
 		v->over = false;
 		bp_lower(vm);
@@ -362,7 +364,6 @@ static void prepare(struct gyve_vcpu *v, const struct gyve_resume *act)
 		return;
 	gyve_gva_t pc = vcpu_pc(v);
 	v->over = (act->act != GYVE_ACT_CONT || (v->told && v->told_pc == pc)) && bp_at(v, pc);
-	v->told = false;
 	if (act->act == GYVE_ACT_CONT && v->vm->ops->clock_stopped)
 		v->vm->ops->clock_stopped(v->b);
 }
