@@ -26,6 +26,20 @@ package_table() {
 		check  cmd  python3              python3-minimal
 		check  cmd  git                  git
 		check  cmd  xz                   xz-utils
+		cross-aarch64 cmd  aarch64-linux-gnu-gcc                  gcc-aarch64-linux-gnu
+		cross-aarch64 file /usr/aarch64-linux-gnu/include/stdio.h libc6-dev-arm64-cross
+		cross-aarch64 cmd  flock                                  util-linux
+		aarch64-host  cmd  qemu-system-aarch64                    qemu-system-arm
+		aarch64-host  cmd  cpio                                   cpio
+		aarch64-host  cmd  flock                                  util-linux
+		x86_64-host   cmd  bochs                                  bochs
+		x86_64-host   file /usr/share/bochs/BIOS-bochs-latest     bochsbios
+		x86_64-host   file /usr/share/bochs/VGABIOS-lgpl-latest   vgabios
+		x86_64-host   file /usr/lib/ISOLINUX/isolinux.bin         isolinux
+		x86_64-host   file /usr/lib/syslinux/modules/bios/ldlinux.c32 syslinux-common
+		x86_64-host   cmd  xorriso                                xorriso
+		x86_64-host   cmd  cpio                                   cpio
+		x86_64-host   cmd  flock                                  util-linux
 	TABLE
 }
 
