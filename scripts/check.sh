@@ -122,6 +122,8 @@ step "autoreconf" prepare_sources || {
 }
 test_build default
 test_build sanitized --enable-asan --enable-ubsan
+section "make distcheck"
+step "make distcheck" make -s -C "$work/default" -j"$(nproc)" distcheck
 section "clang: build only"
 step "clang: build" build_in clang --enable-werror CC=clang
 check_format
