@@ -107,7 +107,10 @@ struct gyve_backend_ops {
 	/** -ENOENT no /dev/kvm, -EACCES no permission, -ENOTSUP a needed capability is missing (err names it). */
 	int (*vm_create)(const struct gyve_vm_config *cfg, struct gyve_bvm **ret, struct gyve_err *err);
 	void (*vm_destroy)(struct gyve_bvm *vm); /**< after all vCPUs are destroyed; NULL ok */
+	/** What can be asked for without running anything; tsc_khz is known once vCPU 0 exists. */
 	const struct gyve_host_caps *(*caps)(struct gyve_bvm *vm);
+	/** Fill in the rest of caps by running tiny guests (milliseconds, once per process). NULL: caps is complete. */
+	void (*probe)(struct gyve_bvm *vm);
 	int (*map)(struct gyve_bvm *vm, unsigned slot, gyve_gpa_t gpa, void *hva, uint64_t len,
 		   unsigned flags); /**< len 0 unmaps */
 	int (*vcpu_create)(struct gyve_bvm *vm, unsigned index, struct gyve_bvcpu **ret, struct gyve_err *err);
@@ -116,7 +119,8 @@ struct gyve_backend_ops {
 	int (*run)(struct gyve_bvcpu *v, struct gyve_exit *ret);
 	/** Make the current or next run() return GYVE_EXIT_INTR. Any thread. The caller signals the vCPU thread after it. */
 	void (*kick)(struct gyve_bvcpu *v);
-	/** Finish a pending IO/MMIO access so that registers are final, without running the guest. */
+	/** Finish a pending IO/MMIO access so that registers are final, without running the guest. 0 done; 1 finishing it gave an
+	 * exit of its own (a step's end, the next part of the access), which the next run() returns at once. */
 	int (*settle)(struct gyve_bvcpu *v);
 	/** Fetch / store register groups (GYVE_REGS_*). Only while the vCPU is outside run(); then any thread that owns it. */
 	int (*get_regs)(struct gyve_bvcpu *v, unsigned groups, struct gyve_regs *ret);

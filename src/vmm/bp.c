@@ -366,6 +366,8 @@ static int place(struct gyve_vm *vm, struct point *p, struct gyve_err *err)
 		return give_registers(vm, p, err);
 	if (!p->len || p->len > 65536 || p->gva + p->len < p->gva)
 		return gyve_err_set(err, -EINVAL, "a watchpoint covers 1 to 65536 bytes");
+	if (vm->ops->probe)
+		vm->ops->probe(vm->b);
 	if (vm->ops->caps(vm->b)->hw_watch_works)
 		return give_registers(vm, p, err);
 	p->old = malloc(p->len);

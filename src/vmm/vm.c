@@ -64,12 +64,19 @@ static int create_vcpus(struct gyve_vm *vm, struct gyve_err *err)
 		v->vm = vm;
 		v->index = i;
 		int r = vm->ops->vcpu_create(vm->b, i, &v->b, err);
-		if (r == 0)
-			r = vcpu_init_state(v, err);
 		if (r < 0)
 			return r;
 	}
 	return 0;
+}
+
+static int init_vcpus(struct gyve_vm *vm, struct gyve_err *err)
+{
+	int r = 0;
+
+	for (unsigned i = 0; r == 0 && i < vm->ncpus; i++)
+		r = vcpu_init_state(&vm->cpus[i], err);
+	return r;
 }
 
 static int create(struct gyve_vm *vm, struct gyve_err *err)
@@ -90,12 +97,14 @@ static int create(struct gyve_vm *vm, struct gyve_err *err)
 	r = vm->ops->vm_create(&cfg, &vm->b, err);
 	if (r < 0)
 		return r;
+	if ((r = create_vcpus(vm, err)) < 0)
+		return r;
 	if (!boot->tsc_khz)
 		boot->tsc_khz = vm->ops->caps(vm->b)->tsc_khz;
 	r = vm->platform->plan(vm->elf, boot, &vm->opt.out, &vm->layout, &vm->platform_state, err);
 	if (r < 0)
 		return gyve_err_prefix(err, "%s", boot->path);
-	if ((r = map_ram(vm, err)) < 0 || (r = load(vm, err)) < 0 || (r = create_vcpus(vm, err)) < 0)
+	if ((r = map_ram(vm, err)) < 0 || (r = load(vm, err)) < 0 || (r = init_vcpus(vm, err)) < 0)
 		return r;
 	return run_init(vm, err);
 }
@@ -211,6 +220,8 @@ const struct gyve_layout *gyve_vm_layout(const struct gyve_vm *vm)
 
 const struct gyve_host_caps *gyve_vm_caps(const struct gyve_vm *vm)
 {
+	if (vm->opt.debugger && vm->ops->probe)
+		vm->ops->probe(vm->b);
 	return vm->ops->caps(vm->b);
 }
 
