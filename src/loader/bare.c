@@ -1,0 +1,219 @@
+/* Bare-metal ELF programs for x86_64: see docs/bare-metal.md for what they may expect. */
+#include <elf.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../base/bytes.h"
+#include "gyve/loader.h"
+#include "gyve/walk.h"
+
+enum {
+	DEFAULT_RAM = 64 << 20,
+	STACK = 16 << 10,
+	TABLES = 6 * 4096, /* PML4, PDPT, four PDs: the first 4 GiB */
+	GDT_OFF = TABLES,  /* one more page */
+	PORT_CONSOLE = 0xe9,
+	PORT_EXIT = 0xf4,
+	PORT_COM1 = 0x3f8,
+	COM1_LSR = 5,
+	LSR_READY = 0x60, /* transmitter empty */
+};
+
+struct bare {
+	const struct gyve_elf *elf;
+	struct gyve_sink out;
+	pthread_mutex_t lock; /* console writes of several vCPUs */
+	unsigned ncpus;
+	uint64_t ram_len, base; /* base: tables, GDT, then stacks */
+};
+
+static bool probe(const struct gyve_elf *elf)
+{
+	return elf->machine == EM_X86_64 && !elf->dyn;
+}
+
+static uint64_t room_needed(unsigned ncpus)
+{
+	return TABLES + 4096 + (uint64_t)ncpus * STACK;
+}
+
+static bool is_free(const struct gyve_elf *elf, uint64_t from, uint64_t len)
+{
+	for (unsigned i = 0; i < elf->nsegs; i++)
+		if (elf->seg[i].paddr < from + len && from < elf->seg[i].paddr + elf->seg[i].memsz)
+			return false;
+	return true;
+}
+
+/* Below 1 MiB if the image leaves room there, else at the end of RAM. */
+static int find_room(const struct gyve_elf *elf, uint64_t ram_len, unsigned ncpus, uint64_t *ret)
+{
+	uint64_t need = room_needed(ncpus);
+	uint64_t places[] = {0x10000, need < ram_len ? align_down(ram_len - need, 4096) : 0};
+
+	for (size_t i = 0; i < GYVE_ARRAY_SIZE(places); i++)
+		if (places[i] && places[i] + need <= ram_len && !(i == 0 && places[i] + need > 0xa0000) &&
+		    is_free(elf, places[i], need)) {
+			*ret = places[i];
+			return 0;
+		}
+	return -ENOMEM;
+}
+
+static void fill_layout(const struct gyve_elf *elf, uint64_t ram_len, struct gyve_layout *l)
+{
+	l->arch = GYVE_X86_64;
+	l->ram_gpa = 0;
+	l->ram_len = ram_len;
+	l->bias = 0;
+	l->entry = elf->entry;
+	l->nsegs = elf->nsegs;
+	for (unsigned i = 0; i < elf->nsegs; i++) {
+		l->seg[i].gva = elf->seg[i].vaddr;
+		l->seg[i].gpa = elf->seg[i].paddr;
+		l->seg[i].len = elf->seg[i].memsz;
+		l->seg[i].perms = elf->seg[i].perms;
+	}
+}
+
+/* It is entered through an identity map: the entry has to be given as a physical address. */
+static uint64_t entry_gpa(const struct gyve_elf *elf)
+{
+	for (unsigned i = 0; i < elf->nsegs; i++)
+		if (elf->entry >= elf->seg[i].vaddr && elf->entry - elf->seg[i].vaddr < elf->seg[i].memsz)
+			return elf->seg[i].paddr + (elf->entry - elf->seg[i].vaddr);
+	return elf->entry;
+}
+
+static int plan(const struct gyve_elf *elf, const struct gyve_boot_params *params, const struct gyve_sink *out,
+		struct gyve_layout *layout, void **state, struct gyve_err *err)
+{
+	uint64_t ram_len = align_up(params->mem_size_given ? params->mem_size : DEFAULT_RAM, 4096), end = 0, base;
+
+	for (unsigned i = 0; i < elf->nsegs; i++)
+		if (elf->seg[i].paddr + elf->seg[i].memsz > end)
+			end = elf->seg[i].paddr + elf->seg[i].memsz;
+	if (!ram_len || end > ram_len)
+		return gyve_err_set(err, -ENOEXEC,
+				    "the image reaches up to 0x%" PRIx64 ", guest memory only to 0x%" PRIx64
+				    ": give it more with --memory-size",
+				    end, ram_len);
+	if (find_room(elf, ram_len, params->ncpus, &base) < 0)
+		return gyve_err_set(
+			err, -ENOEXEC,
+			"no 0x%" PRIx64
+			" bytes are left beside the image for page tables and stacks: give it more with --memory-size",
+			room_needed(params->ncpus));
+	struct bare *b = calloc(1, sizeof(*b));
+	if (!b)
+		return gyve_err_set(err, -ENOMEM, "out of memory");
+	*b = (struct bare){.elf = elf, .out = *out, .ncpus = params->ncpus, .ram_len = ram_len, .base = base};
+	pthread_mutex_init(&b->lock, NULL);
+	fill_layout(elf, ram_len, layout);
+	*state = b;
+	return 0;
+}
+
+/* 2 MiB pages, supervisor, writable and executable, for the first 4 GiB. */
+static void write_tables(uint8_t *p, uint64_t gpa)
+{
+	put_le64(p, (gpa + 0x1000) | 3);
+	for (uint64_t g = 0; g < 4; g++) {
+		put_le64(p + 0x1000 + 8 * g, (gpa + 0x2000 + 0x1000 * g) | 3);
+		for (uint64_t i = 0; i < 512; i++)
+			put_le64(p + 0x2000 + 0x1000 * g + 8 * i, g << 30 | i << 21 | 0x83);
+	}
+}
+
+static int load(void *state, const struct gyve_memmap *map, struct gyve_err *err)
+{
+	static const uint64_t gdt[] = {0, 0x00af9b000000ffff, 0x00cf93000000ffff};
+	struct bare *b = state;
+	int r = gyve_elf_copy(b->elf, map, 0, true, err);
+	uint8_t *p = gyve_memmap_ptr(map, b->base, room_needed(b->ncpus));
+
+	if (r < 0 || !p)
+		return r < 0 ? r : gyve_err_set(err, -ENOMEM, "guest memory is missing at 0x%" PRIx64, b->base);
+	write_tables(p, b->base);
+	memcpy(p + GDT_OFF, gdt, sizeof(gdt));
+	return 0;
+}
+
+static void cpu_init(void *state, unsigned cpu, struct gyve_regs *regs)
+{
+	struct gyve_x86_seg code = {.limit = ~0u, .selector = 8, .type = 11, .present = 1, .s = 1, .l = 1, .g = 1};
+	struct gyve_x86_seg data = {.limit = ~0u, .selector = 16, .type = 3, .present = 1, .s = 1, .db = 1, .g = 1};
+	struct gyve_x86_regs *r = &regs->x86;
+	struct bare *b = state;
+
+	memset(r->gpr, 0, sizeof(r->gpr));
+	r->rip = entry_gpa(b->elf);
+	r->rflags = 2;
+	r->gpr[GYVE_RDI] = cpu;
+	r->gpr[GYVE_RSI] = b->ncpus;
+	/* as after a call: the ABI wants rsp + 8 to be a multiple of 16 at a function's entry */
+	r->gpr[GYVE_RSP] = b->base + GDT_OFF + 4096 + (uint64_t)(cpu + 1) * STACK - 8;
+	r->cr0 = 0x80000031;
+	r->cr3 = b->base;
+	r->cr4 = 0x620; /* PAE, OSFXSR, OSXMMEXCPT */
+	r->efer = 0xd00;
+	r->seg[GYVE_CS] = code;
+	r->seg[GYVE_SS] = r->seg[GYVE_DS] = r->seg[GYVE_ES] = r->seg[GYVE_FS] = r->seg[GYVE_GS] = data;
+	r->gdt_base = b->base + GDT_OFF;
+	r->gdt_limit = 23;
+	r->idt_base = 0;
+	r->idt_limit = 0;
+}
+
+static enum gyve_access_result access_port(void *state, struct gyve_access *a, int *code, struct gyve_err *err)
+{
+	struct bare *b = state;
+
+	(void)err;
+	if (!a->pio)
+		return GYVE_ACCESS_UNKNOWN;
+	if (a->write && (a->addr == PORT_CONSOLE || a->addr == PORT_COM1)) {
+		pthread_mutex_lock(&b->lock);
+		b->out.write(b->out.ctx, a->data, 1);
+		pthread_mutex_unlock(&b->lock);
+		return GYVE_ACCESS_DONE;
+	}
+	if (a->write && a->addr == PORT_EXIT) {
+		*code = a->data[0];
+		return GYVE_ACCESS_EXIT;
+	}
+	if (a->addr >= PORT_COM1 && a->addr < PORT_COM1 + 8) { /* a UART that is always ready and never has input */
+		if (!a->write)
+			memset(a->data, 0, a->len);
+		if (!a->write && a->addr == PORT_COM1 + COM1_LSR)
+			a->data[0] = LSR_READY;
+		return GYVE_ACCESS_DONE;
+	}
+	if (!a->write && a->addr == PORT_CONSOLE) { /* how programs find out that it is there */
+		memset(a->data, 0xff, a->len);
+		a->data[0] = PORT_CONSOLE;
+		return GYVE_ACCESS_DONE;
+	}
+	return GYVE_ACCESS_UNKNOWN;
+}
+
+static void destroy(void *state)
+{
+	struct bare *b = state;
+
+	pthread_mutex_destroy(&b->lock);
+	free(b);
+}
+
+const struct gyve_platform_ops gyve_platform_bare = {
+	.name = "bare",
+	.probe = probe,
+	.plan = plan,
+	.load = load,
+	.cpu_init = cpu_init,
+	.access = access_port,
+	.destroy = destroy,
+};
