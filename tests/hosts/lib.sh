@@ -76,9 +76,9 @@ kernel_package() (
 	apt-cache depends "$2" | sed -n 's/.*Depends: \(linux-image-[0-9].*\)/\1/p' | head -n 1
 )
 
-# A directory as a compressed cpio archive owned by root: pack_directory DIRECTORY ARCHIVE
+# A directory as a cpio archive owned by root: pack_directory DIRECTORY ARCHIVE COMPRESSOR...
 pack_directory() {
-	(cd "$1" && find . -mindepth 1 | LC_ALL=C sort | cpio -o -H newc -R 0:0 --quiet) | gzip -1 >"$2"
+	(cd "$1" && find . -mindepth 1 | LC_ALL=C sort | cpio -o -H newc -R 0:0 --quiet) | "${@:3}" >"$2"
 }
 
 # As one word of a shell command, for any shell.
