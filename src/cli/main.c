@@ -1,8 +1,53 @@
-/* gyve: command table and exit status. */
-#include <stdio.h>
+/* gyve: command table. A first word that is no command is an option or an image of `run`. */
+#include "config.h"
 
-int main(void)
+#include "cmd.h"
+#include "opts.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static int cmd_help(int argc, char **argv);
+
+static const struct {
+	const char *name, *args, *help;
+	int (*fn)(int argc, char **argv);
+} commands[] = {
+	{"run", "[OPTION...] IMAGE [--] [ARG...]", "boot IMAGE (also: gyve IMAGE)", gyve_cmd_run},
+	{"help", "", "this text", cmd_help},
+	{"version", "", "the version", gyve_cmd_version},
+};
+
+static int cmd_help(int argc, char **argv)
 {
-	puts("gyve");
+	(void)argc, (void)argv;
+	puts("gyve: run a unikernel or bare-metal ELF program under KVM and debug it with gdb\n");
+	for (size_t i = 0; i < GYVE_ARRAY_SIZE(commands); i++)
+		printf("  gyve %-7s %-33s %s\n", commands[i].name, commands[i].args, commands[i].help);
+	printf("\noptions of run:\n%s", gyve_opts_help());
+	puts("\nexit status: the guest's; 124 the guest crashed; 125 gyve failed; 126 no usable KVM; 127 IMAGE cannot be "
+	     "loaded;\n"
+	     "2 a wrong command line");
 	return 0;
+}
+
+int gyve_cmd_version(int argc, char **argv)
+{
+	(void)argc, (void)argv;
+	puts(PACKAGE_STRING);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc < 2) {
+		fputs("gyve: IMAGE is missing\ntry: gyve --help\n", stderr);
+		return GYVE_STATUS_USAGE;
+	}
+	for (size_t i = 0; i < GYVE_ARRAY_SIZE(commands); i++)
+		if (strcmp(argv[1], commands[i].name) == 0)
+			return commands[i].fn(argc - 1, argv + 1);
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
+		return cmd_help(argc, argv);
+	return gyve_cmd_run(argc, argv);
 }

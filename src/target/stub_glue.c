@@ -262,13 +262,18 @@ static int glue_file_open(void *ctx, const char *path)
 
 	if (!g->target->image || strcmp(path, g->target->image) != 0)
 		return -EACCES;
-	if (g->image_fd >= 0)
-		return -EMFILE;
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	if (fd < 0)
-		return -errno;
-	g->image_fd = fd;
-	return 0; /* the one file's number in the client's eyes */
+	if (g->image_fd < 0) {
+		fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+		if (fd < 0)
+			return -errno;
+		g->image_fd = fd;
+	}
+	return (int)g->image_uses++; /* one file: a number of its own for each use is all a client needs */
+}
+
+static bool is_open(const struct gyve_glue *g, int fd)
+{
+	return g->image_fd >= 0 && fd >= 0 && (unsigned)fd < g->image_uses;
 }
 
 static ssize_t glue_file_pread(void *ctx, int fd, void *buf, size_t len, uint64_t off)
@@ -276,7 +281,7 @@ static ssize_t glue_file_pread(void *ctx, int fd, void *buf, size_t len, uint64_
 	struct gyve_glue *g = ctx;
 	ssize_t n;
 
-	if (fd != 0 || g->image_fd < 0)
+	if (!is_open(g, fd))
 		return -EBADF;
 	if (off > INT64_MAX)
 		return -EINVAL;
@@ -289,7 +294,7 @@ static int64_t glue_file_size(void *ctx, int fd)
 	struct gyve_glue *g = ctx;
 	struct stat st;
 
-	if (fd != 0 || g->image_fd < 0)
+	if (!is_open(g, fd))
 		return -EBADF;
 	return fstat(g->image_fd, &st) < 0 ? -errno : st.st_size;
 }
@@ -298,11 +303,9 @@ static int glue_file_close(void *ctx, int fd)
 {
 	struct gyve_glue *g = ctx;
 
-	if (fd != 0 || g->image_fd < 0)
+	if (!is_open(g, fd))
 		return -EBADF;
-	close(g->image_fd);
-	g->image_fd = -1;
-	return 0;
+	return 0; /* stays open for the session: other uses may be left */
 }
 
 static int glue_set_phys_mode(void *ctx, bool on)

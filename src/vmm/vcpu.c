@@ -86,5 +86,5 @@ int gyve_vcpu_describe(struct gyve_vm *vm, unsigned cpu, char *buf, size_t size)
 {
 	if (cpu >= vm->ncpus)
 		return -ESRCH;
-	return snprintf(buf, size, "vCPU %u [%s]", cpu, gyve_run_stopped(vm) ? "stopped" : "running");
+	return snprintf(buf, size, "%s", gyve_run_stopped(vm) ? "stopped" : "running");
 }

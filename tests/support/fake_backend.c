@@ -1,0 +1,239 @@
+#include "fake_backend.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+struct fake_host fake_host;
+
+struct gyve_bvm {
+	uint8_t *ram;
+	gyve_gpa_t base;
+	uint64_t len;
+	struct gyve_host_caps caps;
+};
+struct gyve_bvcpu {
+	struct gyve_bvm *vm;
+	struct gyve_x86_regs r;
+	struct gyve_debug debug;
+	bool kicked, owes_out;
+	uint8_t out_byte;
+};
+
+static int vm_create(const struct gyve_vm_config *cfg, struct gyve_bvm **ret, struct gyve_err *err)
+{
+	(void)cfg, (void)err;
+	*ret = calloc(1, sizeof(**ret));
+	(*ret)->caps = (struct gyve_host_caps){.max_vcpus = 8,
+					       .hw_bps = fake_host.hw_bps,
+					       .hw_wps = fake_host.hw_bps,
+					       .hw_shared = true,
+					       .hw_watch_works = fake_host.watch_works,
+					       .sw_bp_is_internal_error = fake_host.int3_is_emulation};
+	return 0;
+}
+
+static void vm_destroy(struct gyve_bvm *vm)
+{
+	free(vm);
+}
+
+static const struct gyve_host_caps *caps(struct gyve_bvm *vm)
+{
+	return &vm->caps;
+}
+
+static int map(struct gyve_bvm *vm, unsigned slot, gyve_gpa_t gpa, void *hva, uint64_t len, unsigned flags)
+{
+	(void)slot, (void)flags;
+	vm->base = gpa;
+	vm->ram = hva;
+	vm->len = len;
+	return 0;
+}
+
+static int vcpu_create(struct gyve_bvm *vm, unsigned index, struct gyve_bvcpu **ret, struct gyve_err *err)
+{
+	(void)index, (void)err;
+	*ret = calloc(1, sizeof(**ret));
+	(*ret)->vm = vm;
+	return 0;
+}
+
+static void vcpu_destroy(struct gyve_bvcpu *v)
+{
+	free(v);
+}
+
+static int debug_exit(struct gyve_bvcpu *v, struct gyve_exit *e, enum gyve_debug_kind kind, unsigned slots)
+{
+	e->kind = GYVE_EXIT_DEBUG;
+	e->debug.kinds = 1u << kind;
+	e->debug.pc = v->r.rip;
+	e->debug.addr = 0;
+	e->debug.slots = slots;
+	return 0;
+}
+
+static bool hw_hit(struct gyve_bvcpu *v, enum gyve_hw_type type, uint64_t addr, unsigned *slot)
+{
+	for (unsigned i = 0; i < fake_host.hw_bps; i++)
+		if (v->debug.hw[i].type == type && addr >= v->debug.hw[i].addr &&
+		    addr < v->debug.hw[i].addr + v->debug.hw[i].len) {
+			*slot = 1u << i;
+			return true;
+		}
+	return false;
+}
+
+static bool take_kick(struct gyve_bvcpu *v)
+{
+	return __atomic_exchange_n(&v->kicked, false, __ATOMIC_SEQ_CST);
+}
+
+/* One instruction. 1: done, run on; 0: *e is an exit. */
+static int execute(struct gyve_bvcpu *v, struct gyve_exit *e)
+{
+	uint8_t *p = v->vm->ram + (v->r.rip - v->vm->base);
+	unsigned slot;
+
+	switch (__atomic_load_n(p, __ATOMIC_SEQ_CST)) {
+	case 0x90:
+		v->r.rip++;
+		return 1;
+	case 0xeb:
+		v->r.rip += 2 + (uint64_t)(int8_t)p[1];
+		return 1;
+	case 0xf4: {
+		struct timespec t = {0, 100000};
+		while (!__atomic_load_n(&v->kicked, __ATOMIC_SEQ_CST))
+			nanosleep(&t, NULL);
+		e->kind = GYVE_EXIT_INTR;
+		take_kick(v);
+		return 0;
+	}
+	case 0xfe: {
+		int32_t rel;
+		memcpy(&rel, p + 2, 4);
+		v->r.rip += 6;
+		uint64_t addr = v->r.rip + (uint64_t)(int64_t)rel;
+		__atomic_fetch_add(v->vm->ram + (addr - v->vm->base), 1, __ATOMIC_SEQ_CST);
+		if (fake_host.watch_works && hw_hit(v, GYVE_HW_WRITE, addr, &slot))
+			return debug_exit(v, e, GYVE_DBG_WATCH, slot);
+		return 1;
+	}
+	case 0xe6:
+		e->kind = GYVE_EXIT_IO;
+		v->out_byte = (uint8_t)v->r.gpr[GYVE_RAX];
+		e->io.port = p[1];
+		e->io.size = 1;
+		e->io.out = true;
+		e->io.count = 1;
+		e->io.data = &v->out_byte;
+		if (fake_host.out_advances)
+			v->r.rip += 2;
+		else
+			v->owes_out = true;
+		return 0;
+	case 0xcc:
+		if (fake_host.int3_is_emulation) {
+			e->kind = GYVE_EXIT_EMULATION;
+			e->emul.ninsn = 1;
+			e->emul.insn[0] = 0xcc;
+			return 0;
+		}
+		return debug_exit(v, e, GYVE_DBG_SW_BP, 0);
+	}
+	e->kind = GYVE_EXIT_SHUTDOWN;
+	return 0;
+}
+
+static int settle(struct gyve_bvcpu *v)
+{
+	if (v->owes_out)
+		v->r.rip += 2;
+	v->owes_out = false;
+	return 0;
+}
+
+static int run(struct gyve_bvcpu *v, struct gyve_exit *e)
+{
+	bool owed = v->owes_out;
+	unsigned slot;
+
+	memset(e, 0, sizeof(*e));
+	settle(v);
+	if (owed && v->debug.step)
+		return debug_exit(v, e, GYVE_DBG_STEP, 0);
+	for (;;) {
+		if (take_kick(v)) {
+			e->kind = GYVE_EXIT_INTR;
+			return 0;
+		}
+		if (hw_hit(v, GYVE_HW_EXEC, v->r.rip, &slot))
+			return debug_exit(v, e, GYVE_DBG_HW_BP, slot);
+		if (!execute(v, e))
+			return 0;
+		if (v->debug.step)
+			return debug_exit(v, e, GYVE_DBG_STEP, 0);
+	}
+}
+
+static void kick(struct gyve_bvcpu *v)
+{
+	__atomic_store_n(&v->kicked, true, __ATOMIC_SEQ_CST);
+}
+
+static int get_regs(struct gyve_bvcpu *v, unsigned groups, struct gyve_regs *ret)
+{
+	(void)groups;
+	ret->arch = GYVE_X86_64;
+	ret->x86 = v->r;
+	return 0;
+}
+
+static int set_regs(struct gyve_bvcpu *v, unsigned groups, const struct gyve_regs *regs)
+{
+	(void)groups;
+	v->r = regs->x86;
+	return 0;
+}
+
+static int set_debug(struct gyve_bvcpu *v, const struct gyve_debug *dbg)
+{
+	v->debug = *dbg;
+	__atomic_fetch_add(&fake_host.set_debugs, 1, __ATOMIC_RELAXED);
+	return 0;
+}
+
+static int reinject_bp(struct gyve_bvcpu *v)
+{
+	__atomic_fetch_add(&fake_host.reinjected, 1, __ATOMIC_RELAXED);
+	v->r.rip++; /* as if the handler had returned */
+	return 0;
+}
+
+static int reset(struct gyve_bvcpu *v)
+{
+	memset(&v->r, 0, sizeof(v->r));
+	return 0;
+}
+
+const struct gyve_backend_ops fake_backend = {
+	.name = "fake",
+	.vm_create = vm_create,
+	.vm_destroy = vm_destroy,
+	.caps = caps,
+	.map = map,
+	.vcpu_create = vcpu_create,
+	.vcpu_destroy = vcpu_destroy,
+	.run = run,
+	.kick = kick,
+	.settle = settle,
+	.get_regs = get_regs,
+	.set_regs = set_regs,
+	.set_debug = set_debug,
+	.reinject_bp = reinject_bp,
+	.reset = reset,
+};

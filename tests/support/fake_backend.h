@@ -1,0 +1,18 @@
+/* A hypervisor of a few x86 instructions, for run control: NOP, JMP rel8, INT3, OUT imm8, HLT, INC byte [rip+rel32]. Code is
+ * fetched at rip as a guest-physical address. */
+#ifndef FAKE_BACKEND_H
+#define FAKE_BACKEND_H
+#include "gyve/backend.h"
+
+/** How the pretended host behaves; set before gyve_vm_create(). */
+struct fake_host {
+	bool int3_is_emulation; /**< INT3 leaves as GYVE_EXIT_EMULATION */
+	bool out_advances;      /**< rip is past an OUT when it leaves; else settle() moves it */
+	bool watch_works;
+	unsigned hw_bps;
+	unsigned reinjected; /**< INT3 given back, all vCPUs */
+	unsigned set_debugs;
+};
+extern struct fake_host fake_host;
+extern const struct gyve_backend_ops fake_backend;
+#endif

@@ -1,0 +1,387 @@
+/* Run control and the breakpoint book, over a pretended hypervisor that behaves as either kind of host. */
+#include "unit.h"
+
+#include "../support/fake_backend.h"
+#include "gyve/vm.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define BASE 0x200000
+
+struct guest {
+	struct gyve_vm *vm;
+	char path[64];
+	unsigned ncpus;
+	char out[64];
+	size_t nout;
+};
+
+static void guest_out(void *ctx, const void *buf, size_t len)
+{
+	struct guest *g = ctx;
+	if (g->nout + len < sizeof(g->out))
+		memcpy(g->out + g->nout, buf, len);
+	g->nout += len;
+}
+
+static void write_elf(struct guest *g, const uint8_t *code, size_t len)
+{
+	Elf64_Ehdr eh = {.e_ident = {0x7f, 'E', 'L', 'F', ELFCLASS64, ELFDATA2LSB, EV_CURRENT},
+			 .e_type = ET_EXEC,
+			 .e_machine = EM_X86_64,
+			 .e_version = EV_CURRENT,
+			 .e_entry = BASE,
+			 .e_phoff = sizeof(eh),
+			 .e_ehsize = sizeof(eh),
+			 .e_phentsize = sizeof(Elf64_Phdr),
+			 .e_phnum = 1};
+	Elf64_Phdr ph = {.p_type = PT_LOAD,
+			 .p_flags = PF_R | PF_W | PF_X,
+			 .p_offset = 0x1000,
+			 .p_vaddr = BASE,
+			 .p_paddr = BASE,
+			 .p_filesz = len,
+			 .p_memsz = 0x1000,
+			 .p_align = 0x1000};
+	snprintf(g->path, sizeof(g->path), "/tmp/test_run.XXXXXX");
+	int fd = mkstemp(g->path);
+	assert_true(fd >= 0);
+	assert_int_equal(pwrite(fd, &eh, sizeof(eh), 0), sizeof(eh));
+	assert_int_equal(pwrite(fd, &ph, sizeof(ph), sizeof(eh)), sizeof(ph));
+	assert_int_equal(pwrite(fd, code, len, 0x1000), len);
+	close(fd);
+}
+
+static struct guest *start(unsigned ncpus, const uint8_t *code, size_t len)
+{
+	struct guest *g = calloc(1, sizeof(*g));
+	struct gyve_err err = {0};
+
+	write_elf(g, code, len);
+	g->ncpus = ncpus;
+	struct gyve_vm_options opt = {.boot = {.path = g->path, .ncpus = ncpus},
+				      .backend = &fake_backend,
+				      .out = {guest_out, g},
+				      .stopped = true,
+				      .debugger = true};
+	if (gyve_vm_create(&opt, &g->vm, &err) < 0)
+		fail_msg("%s", err.text);
+	assert_int_equal(gyve_vm_start(g->vm), 0);
+	assert_true(gyve_run_stopped(g->vm));
+	return g;
+}
+
+static void end(struct guest *g)
+{
+	gyve_vm_destroy(g->vm);
+	unlink(g->path);
+	free(g);
+}
+
+static struct gyve_stop wait_stop(struct guest *g)
+{
+	struct pollfd p = {gyve_run_eventfd(g->vm), POLLIN, 0};
+	struct gyve_stop stop;
+
+	assert_int_equal(poll(&p, 1, 10000), 1);
+	assert_true(gyve_run_take_stop(g->vm, &stop));
+	assert_true(gyve_run_stopped(g->vm));
+	return stop;
+}
+
+/* only < 0: all vCPUs */
+static struct gyve_stop go(struct guest *g, enum gyve_action act, int only)
+{
+	struct gyve_resume r[8] = {0};
+
+	for (unsigned i = 0; i < g->ncpus; i++)
+		r[i].act = only < 0 || i == (unsigned)only ? act : GYVE_ACT_NONE;
+	assert_int_equal(gyve_run_resume(g->vm, r), 0);
+	return wait_stop(g);
+}
+
+static uint64_t pc(struct guest *g, unsigned cpu)
+{
+	return gyve_vcpu_regs(g->vm, cpu, GYVE_REGS_GPR)->x86.rip;
+}
+
+static uint8_t byte_at(struct guest *g, uint64_t gpa)
+{
+	uint8_t b = 0;
+	struct gyve_mem m = gyve_vm_phys(g->vm);
+	assert_int_equal(m.read(m.ctx, gpa, &b, 1), 1);
+	return b;
+}
+
+static uint8_t raw_at(struct guest *g, uint64_t gpa)
+{
+	uint8_t b = 0;
+	assert_int_equal(gyve_memmap_read(gyve_vm_memmap(g->vm), gpa, &b, 1), 1);
+	return b;
+}
+
+/* nop; L: inc [data]; nop; jmp L */
+static const uint8_t loop_code[] = {0x90, 0xfe, 0x05, 0xf9, 0x01, 0, 0, 0x90, 0xeb, 0xf7};
+#define LOOP (BASE + 1)
+#define DATA (BASE + 0x200)
+
+static void test_step_and_range(void **state)
+{
+	(void)state;
+	struct guest *g = start(1, loop_code, sizeof(loop_code));
+	struct gyve_stop s = go(g, GYVE_ACT_STEP, -1);
+	assert_int_equal(s.kind, GYVE_STOP_STEP);
+	assert_int_equal(s.pc, LOOP);
+	struct gyve_resume r = {GYVE_ACT_RANGE, LOOP, BASE + 8};
+	assert_int_equal(gyve_run_resume(g->vm, &r), 0);
+	s = wait_stop(g);
+	assert_int_equal(s.kind, GYVE_STOP_STEP);
+	assert_int_equal(s.pc, BASE + 8);
+	end(g);
+}
+
+static void test_breakpoint_is_hidden_and_kept(void **state)
+{
+	(void)state;
+	struct guest *g = start(1, loop_code, sizeof(loop_code));
+	assert_int_equal(gyve_bp_insert(g->vm, GYVE_POINT_SW, BASE + 7, 1, NULL), 0);
+	assert_int_equal(raw_at(g, BASE + 7), 0xcc);
+	assert_int_equal(byte_at(g, BASE + 7), 0x90);
+	for (int i = 1; i <= 100; i++) {
+		struct gyve_stop s = go(g, GYVE_ACT_CONT, -1);
+		assert_int_equal(s.kind, GYVE_STOP_SW_BP);
+		assert_int_equal(s.pc, BASE + 7);
+		assert_int_equal(byte_at(g, DATA), i & 0xff);
+	}
+	/* a step from it goes over it */
+	struct gyve_stop s = go(g, GYVE_ACT_STEP, -1);
+	assert_int_equal(s.kind, GYVE_STOP_STEP);
+	assert_int_equal(s.pc, BASE + 8);
+	/* writes keep it and change what is under it */
+	struct gyve_mem m = gyve_vm_phys(g->vm);
+	uint8_t nops[2] = {0x90, 0xeb};
+	assert_int_equal(m.write(m.ctx, BASE + 7, nops, 2), 2);
+	assert_int_equal(raw_at(g, BASE + 7), 0xcc);
+	/* the guest rewrites it: planted again at the next resume */
+	((uint8_t *)gyve_memmap_ptr(gyve_vm_memmap(g->vm), BASE + 7, 1))[0] = 0x90;
+	s = go(g, GYVE_ACT_CONT, -1);
+	assert_int_equal(s.pc, BASE + 7);
+	gyve_bp_clear(g->vm);
+	assert_int_equal(raw_at(g, BASE + 7), 0x90);
+	end(g);
+}
+
+static void test_foreign_int3_goes_back(void **state)
+{
+	(void)state;
+	static const uint8_t code[] = {0x90, 0xcc, 0xcc, 0x90, 0xf4};
+	struct guest *g = start(1, code, sizeof(code));
+	fake_host.reinjected = 0;
+	assert_int_equal(gyve_bp_insert(g->vm, GYVE_POINT_SW, BASE + 3, 1, NULL), 0);
+	struct gyve_stop s = go(g, GYVE_ACT_CONT, -1);
+	assert_int_equal(s.kind, GYVE_STOP_SW_BP);
+	assert_int_equal(s.pc, BASE + 3);
+	assert_int_equal(fake_host.reinjected, 2);
+	end(g);
+}
+
+static void test_interrupt_halt_and_loop(void **state)
+{
+	(void)state;
+	static const uint8_t halt[] = {0xf4}, loop[] = {0xeb, 0xfe};
+	for (int i = 0; i < 2; i++) {
+		struct guest *g = i ? start(2, loop, sizeof(loop)) : start(2, halt, sizeof(halt));
+		for (int k = 0; k < 50; k++) {
+			struct gyve_resume r[2] = {{.act = GYVE_ACT_CONT}, {.act = GYVE_ACT_CONT}};
+			assert_int_equal(gyve_run_resume(g->vm, r), 0);
+			assert_false(gyve_run_stopped(g->vm));
+			gyve_run_interrupt(g->vm);
+			struct gyve_stop s = wait_stop(g);
+			assert_int_equal(s.kind, GYVE_STOP_INTERRUPT);
+			assert_int_equal(pc(g, 1), BASE);
+		}
+		end(g);
+	}
+}
+
+/* Every pass of every vCPU over the breakpoint is told exactly once. */
+static void test_no_hit_is_lost(void **state)
+{
+	(void)state;
+	struct guest *g = start(4, loop_code, sizeof(loop_code));
+	unsigned hits[4] = {0}, total = 0;
+	assert_int_equal(gyve_bp_insert(g->vm, GYVE_POINT_SW, BASE + 7, 1, NULL), 0);
+	for (int i = 0; i < 4000; i++) {
+		struct gyve_stop s = go(g, GYVE_ACT_CONT, -1);
+		assert_int_equal(s.kind, GYVE_STOP_SW_BP);
+		assert_int_equal(s.pc, BASE + 7);
+		assert_int_equal(pc(g, s.cpu), BASE + 7);
+		hits[s.cpu]++;
+		total++;
+	}
+	/* each increment ends at the breakpoint; those not yet told are at it or on the way */
+	unsigned done = byte_at(g, DATA);
+	unsigned behind = (done - total) & 0xff;
+	assert_true(behind <= 3);
+	for (int i = 0; i < 4; i++)
+		assert_true(hits[i] > 0);
+	end(g);
+}
+
+static void test_pending_hit_is_withdrawn(void **state)
+{
+	(void)state;
+	static const uint8_t code[] = {0x90, 0x90, 0xf4};
+	struct guest *g = start(2, code, sizeof(code));
+	assert_int_equal(gyve_bp_insert(g->vm, GYVE_POINT_SW, BASE + 1, 1, NULL), 0);
+	struct gyve_stop s = go(g, GYVE_ACT_CONT, -1);
+	assert_int_equal(s.kind, GYVE_STOP_SW_BP);
+	assert_int_equal(gyve_bp_remove(g->vm, GYVE_POINT_SW, BASE + 1, 1), 0);
+	struct gyve_resume r[2] = {{.act = GYVE_ACT_CONT}, {.act = GYVE_ACT_CONT}};
+	assert_int_equal(gyve_run_resume(g->vm, r), 0);
+	usleep(20000);
+	gyve_run_interrupt(g->vm);
+	s = wait_stop(g);
+	assert_int_equal(s.kind, GYVE_STOP_INTERRUPT);
+	assert_int_equal(pc(g, 0), BASE + 2);
+	assert_int_equal(pc(g, 1), BASE + 2);
+	end(g);
+}
+
+static void test_one_steps_the_other_stays(void **state)
+{
+	(void)state;
+	struct guest *g = start(2, loop_code, sizeof(loop_code));
+	struct gyve_stop s = go(g, GYVE_ACT_STEP, 1);
+	assert_int_equal(s.kind, GYVE_STOP_STEP);
+	assert_int_equal(s.cpu, 1);
+	assert_int_equal(pc(g, 0), BASE);
+	assert_int_equal(pc(g, 1), LOOP);
+	end(g);
+}
+
+static void test_watch(void **state)
+{
+	(void)state;
+	for (int works = 0; works < 2; works++) {
+		fake_host.watch_works = works;
+		struct guest *g = start(1, loop_code, sizeof(loop_code));
+		assert_int_equal(gyve_bp_insert(g->vm, GYVE_POINT_WRITE, DATA, 4, NULL), 0);
+		for (int i = 1; i < 5; i++) {
+			struct gyve_stop s = go(g, GYVE_ACT_CONT, -1);
+			assert_int_equal(s.kind, GYVE_STOP_WATCH);
+			assert_int_equal(s.addr, DATA);
+			assert_int_equal(s.pc, BASE + 7);
+			assert_int_equal(byte_at(g, DATA), i);
+		}
+		gyve_bp_clear(g->vm);
+		end(g);
+	}
+}
+
+static void test_debug_registers(void **state)
+{
+	(void)state;
+	struct guest *g = start(1, loop_code, sizeof(loop_code));
+	struct gyve_err err = {0};
+	/* not mapped, nowhere: a debug register stands in, and the intent stays */
+	assert_int_equal(gyve_bp_insert(g->vm, GYVE_POINT_SW, 0xffff800000000000, 1, &err), 0);
+	assert_int_equal(gyve_bp_insert(g->vm, GYVE_POINT_HW, BASE + 8, 1, &err), 0);
+	struct gyve_stop s = go(g, GYVE_ACT_CONT, -1);
+	assert_int_equal(s.kind, GYVE_STOP_HW_BP);
+	assert_int_equal(s.pc, BASE + 8);
+	s = go(g, GYVE_ACT_CONT, -1);
+	assert_int_equal(s.pc, BASE + 8);
+	assert_int_equal(byte_at(g, DATA), 2);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(gyve_bp_insert(g->vm, GYVE_POINT_HW, BASE + 0x100 + i, 1, &err), 0);
+	assert_int_equal(gyve_bp_insert(g->vm, GYVE_POINT_HW, BASE + 0x110, 1, &err), -ENOSPC);
+	assert_non_null(strstr(err.text, "4 debug registers"));
+	/* a page rewritten between two exits still stops, by the shadow */
+	gyve_bp_clear(g->vm);
+	assert_int_equal(gyve_bp_insert(g->vm, GYVE_POINT_SW, BASE + 7, 1, &err), 0);
+	s = go(g, GYVE_ACT_CONT, -1);
+	assert_int_equal(s.kind, GYVE_STOP_SW_BP);
+	end(g);
+}
+
+static void test_out_is_one_step(void **state)
+{
+	(void)state;
+	static const uint8_t code[] = {0xe6, 0xe9, 0x90, 0xe6, 0xf4};
+	struct guest *g = start(1, code, sizeof(code));
+	gyve_vcpu_regs(g->vm, 0, GYVE_REGS_GPR)->x86.gpr[GYVE_RAX] = 'x';
+	gyve_vcpu_regs_dirty(g->vm, 0, GYVE_REGS_GPR);
+	struct gyve_stop s = go(g, GYVE_ACT_STEP, -1);
+	assert_int_equal(s.kind, GYVE_STOP_STEP);
+	assert_int_equal(s.pc, BASE + 2);
+	assert_int_equal(g->nout, 1);
+	s = go(g, GYVE_ACT_CONT, -1);
+	assert_int_equal(s.kind, GYVE_STOP_EXIT);
+	assert_int_equal(s.code, 'x');
+	struct gyve_resume r = {.act = GYVE_ACT_CONT};
+	assert_int_equal(gyve_run_resume(g->vm, &r), -ESRCH);
+	end(g);
+}
+
+static void test_crash_kill_reset(void **state)
+{
+	(void)state;
+	static const uint8_t code[] = {0x90, 0x0f, 0x0b};
+	struct guest *g = start(2, code, sizeof(code));
+	assert_int_equal(gyve_bp_insert(g->vm, GYVE_POINT_SW, BASE, 1, NULL), 0);
+	struct gyve_stop s = go(g, GYVE_ACT_CONT, 0);
+	assert_int_equal(s.kind, GYVE_STOP_SW_BP);
+	s = go(g, GYVE_ACT_CONT, 0);
+	assert_int_equal(s.kind, GYVE_STOP_CRASH);
+	assert_int_equal(s.pc, BASE + 1);
+	assert_int_equal(gyve_vm_reset(g->vm, NULL), 0);
+	assert_int_equal(pc(g, 0), BASE);
+	assert_int_equal(raw_at(g, BASE), 0xcc);
+	assert_int_equal(go(g, GYVE_ACT_CONT, 0).kind, GYVE_STOP_SW_BP);
+	gyve_run_kill(g->vm, 7);
+	s = wait_stop(g);
+	assert_int_equal(s.kind, GYVE_STOP_EXIT);
+	assert_int_equal(s.code, 7);
+	end(g);
+}
+
+static int as_plain_host(void **state)
+{
+	(void)state;
+	fake_host = (struct fake_host){.hw_bps = 4, .watch_works = true};
+	return 0;
+}
+
+static int as_emulating_host(void **state)
+{
+	(void)state;
+	fake_host = (struct fake_host){.hw_bps = 4, .int3_is_emulation = true, .out_advances = true};
+	return 0;
+}
+
+#define BOTH(f) cmocka_unit_test_setup(f, as_plain_host), cmocka_unit_test_setup(f, as_emulating_host)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		BOTH(test_step_and_range),
+		BOTH(test_breakpoint_is_hidden_and_kept),
+		BOTH(test_foreign_int3_goes_back),
+		BOTH(test_interrupt_halt_and_loop),
+		BOTH(test_no_hit_is_lost),
+		BOTH(test_pending_hit_is_withdrawn),
+		BOTH(test_one_steps_the_other_stays),
+		BOTH(test_watch),
+		BOTH(test_debug_registers),
+		BOTH(test_out_is_one_step),
+		BOTH(test_crash_kill_reset),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
