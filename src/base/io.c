@@ -25,7 +25,8 @@ int gyve_write_all(int fd, const void *buf, size_t len)
 
 int gyve_file_map(const char *path, const uint8_t **data, size_t *size, struct gyve_err *err)
 {
-	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+	/* O_NONBLOCK: what is not a regular file is refused below, not waited for. */
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	struct stat st;
 	if (fd < 0 || fstat(fd, &st))
 		return gyve_err_set(err, -errno, "%s: %s", path, strerror(errno));
