@@ -119,8 +119,8 @@ struct gyve_backend_ops {
 	int (*run)(struct gyve_bvcpu *v, struct gyve_exit *ret);
 	/** Make the current or next run() return GYVE_EXIT_INTR. Any thread. The caller signals the vCPU thread after it. */
 	void (*kick)(struct gyve_bvcpu *v);
-	/** Finish a pending IO/MMIO access so that registers are final, without running the guest. 0 done; 1 finishing it gave an
-	 * exit of its own (a step's end, the next part of the access), which the next run() returns at once. */
+	/** Finish a pending IO/MMIO access so that registers are final, without running the guest. 0 done; 1 finishing it gave
+	 * an exit of its own (a step's end, the next part of the access), which the next run() returns at once. */
 	int (*settle)(struct gyve_bvcpu *v);
 	/** Fetch / store register groups (GYVE_REGS_*). Only while the vCPU is outside run(); then any thread that owns it. */
 	int (*get_regs)(struct gyve_bvcpu *v, unsigned groups, struct gyve_regs *ret);
@@ -130,6 +130,8 @@ struct gyve_backend_ops {
 	int (*reinject_bp)(struct gyve_bvcpu *v);
 	/** Tell the guest's clock that it was stopped (KVM_KVMCLOCK_CTRL); errors are ignored by callers. */
 	int (*clock_stopped)(struct gyve_bvcpu *v);
+	/** A halted vCPU goes on behind its HLT/WFI: somebody asked to step it. NULL: it never waits inside the host. */
+	int (*unhalt)(struct gyve_bvcpu *v);
 	/** Hardware's own translation (KVM_TRANSLATE), for tests. -ENOTSUP where there is none. */
 	int (*translate)(struct gyve_bvcpu *v, gyve_gva_t gva, gyve_gpa_t *ret);
 	/** Back to the state right after vcpu_create. */

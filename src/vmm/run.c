@@ -154,7 +154,8 @@ static void report(struct gyve_vm *vm, const struct gyve_stop *stop)
 		gyve_log(GYVE_LOG_ERROR, GYVE_LOG_RUN, "cannot signal a stop: %s", strerror(errno));
 }
 
-/* The earliest hit that still has to be told. */
+/* The earliest hit that still has to be told. A vCPU that was not to run keeps its own until it is: a client that steps one
+ * vCPU over a breakpoint expects to hear of that one. */
 static struct gyve_vcpu *first_hit(struct gyve_vm *vm)
 {
 	struct gyve_vcpu *first = NULL;
@@ -163,7 +164,7 @@ static struct gyve_vcpu *first_hit(struct gyve_vm *vm)
 		struct gyve_vcpu *v = &vm->cpus[i];
 		if (v->hit.kind == GYVE_STOP_EXIT)
 			return v;
-		if (v->hit.kind != GYVE_STOP_NONE && (!first || v->hit_seq < first->hit_seq))
+		if (v->hit.kind != GYVE_STOP_NONE && v->act.act != GYVE_ACT_NONE && (!first || v->hit_seq < first->hit_seq))
 			first = v;
 	}
 	return first;
@@ -364,8 +365,12 @@ static void prepare(struct gyve_vcpu *v, const struct gyve_resume *act)
 		return;
 	gyve_gva_t pc = vcpu_pc(v);
 	v->over = (act->act != GYVE_ACT_CONT || (v->told && v->told_pc == pc)) && bp_at(v, pc);
-	if (act->act == GYVE_ACT_CONT && v->vm->ops->clock_stopped)
+	if (act->act != GYVE_ACT_CONT) {
+		if (v->vm->ops->unhalt)
+			v->vm->ops->unhalt(v->b);
+	} else if (v->vm->ops->clock_stopped) {
 		v->vm->ops->clock_stopped(v->b);
+	}
 }
 
 int gyve_run_resume(struct gyve_vm *vm, const struct gyve_resume *actions)
@@ -443,9 +448,11 @@ int run_init(struct gyve_vm *vm, struct gyve_err *err)
 
 void run_deinit(struct gyve_vm *vm)
 {
-	gyve_run_kill(vm, 0);
 	pthread_mutex_lock(&vm->lock);
 	vm->dying = true;
+	__atomic_store_n(&vm->stop_wanted, true, __ATOMIC_SEQ_CST);
+	if (vm->ninside)
+		kick_all(vm);
 	pthread_cond_broadcast(&vm->cond);
 	pthread_mutex_unlock(&vm->lock);
 	for (unsigned i = 0; vm->cpus && i < vm->ncpus; i++)

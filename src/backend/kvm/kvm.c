@@ -346,6 +346,17 @@ static int set_regs(struct gyve_bvcpu *v, unsigned groups, const struct gyve_reg
 	return r < 0 ? r : kvm_host_set_regs(v, groups, regs);
 }
 
+static int unhalt(struct gyve_bvcpu *v)
+{
+	struct kvm_mp_state mp;
+	int r = kvm_ioctl(v->fd, KVM_GET_MP_STATE, &mp);
+
+	if (r < 0 || mp.mp_state != KVM_MP_STATE_HALTED)
+		return r;
+	mp.mp_state = KVM_MP_STATE_RUNNABLE;
+	return kvm_ioctl(v->fd, KVM_SET_MP_STATE, &mp);
+}
+
 static int reset(struct gyve_bvcpu *v)
 {
 	int r;
@@ -372,6 +383,7 @@ const struct gyve_backend_ops gyve_backend_kvm = {
 	.set_debug = kvm_host_set_debug,
 	.reinject_bp = kvm_host_reinject_bp,
 	.clock_stopped = kvm_host_clock_stopped,
+	.unhalt = unhalt,
 	.translate = kvm_host_translate,
 	.reset = reset,
 };

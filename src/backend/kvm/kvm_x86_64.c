@@ -228,6 +228,8 @@ int kvm_host_reinject_bp(struct gyve_bvcpu *v)
 		if (r < 0)
 			return r;
 		regs.x86.rip++;
+		v->host->fresh =
+			false; /* by ioctl, now: registers stored at the next entry would take a queued exception away */
 		r = kvm_host_set_regs(v, GYVE_REGS_GPR, &regs);
 		if (r < 0)
 			return r;
