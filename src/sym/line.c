@@ -25,8 +25,9 @@
 #endif
 
 enum {
-	MAX_SECTION = 1 << 30, /* bytes of one debug section */
-	MAX_PROGRAM = 4 << 20, /* bytes of one unit's line program; a row of it costs libdwarf up to 100 bytes */
+	MAX_SECTION = 1 << 30,  /* bytes of one debug section */
+	MAX_ARANGES = 64 << 20, /* bytes; libdwarf makes an object of every 16 */
+	MAX_PROGRAM = 2 << 20,  /* bytes of one unit's line program; a row of it costs libdwarf up to 100 bytes */
 	MAX_UNITS = 1 << 18,
 	BUDGET_MS = 2000,
 };
@@ -39,7 +40,7 @@ struct gyve_lines {
 	size_t program_len;
 	Dwarf_Arange *aranges; /* read at the first lookup */
 	Dwarf_Signed naranges;
-	bool asked;
+	bool asked, exhausted; /* exhausted: a search ran out of its budget, and left libdwarf's cursor somewhere */
 	struct timespec deadline;
 };
 
@@ -67,6 +68,8 @@ static Elf_Data *section(Elf *elf, size_t index, GElf_Shdr *sh, const char **nam
 	*name = elf_strptr(elf, strndx, sh->sh_name);
 	/* A compressed section stays closed: its size would be the file's word. */
 	if (!is_needed(*name) || sh->sh_type == SHT_NOBITS || sh->sh_flags & SHF_COMPRESSED || sh->sh_size > MAX_SECTION)
+		return NULL;
+	if (strcmp(*name, ".debug_aranges") == 0 && sh->sh_size > MAX_ARANGES)
 		return NULL;
 	return elf_rawdata(scn, NULL);
 }
@@ -298,11 +301,12 @@ static int search_all(struct gyve_lines *l, uint64_t addr, char *buf, size_t siz
 	Dwarf_Die die;
 	int ret = -ENOENT;
 
-	for (int n = 0; n < MAX_UNITS; n++) {
+	for (int n = 0; !l->exhausted; n++) {
 		if (dwarf_next_cu_header_d(l->dbg, true, &length, &version, &abbrev, &addr_size, &len_size, &ext_size, &sig,
 					   &type_off, &next, &type, &e) != DW_DLV_OK)
 			break;
-		if (ret > 0 || out_of_time(l) || dwarf_siblingof_b(l->dbg, NULL, true, &die, &e) != DW_DLV_OK)
+		l->exhausted = n == MAX_UNITS || out_of_time(l);
+		if (ret > 0 || l->exhausted || dwarf_siblingof_b(l->dbg, NULL, true, &die, &e) != DW_DLV_OK)
 			continue;
 		if (!unit_excludes(l, die, addr))
 			ret = search_unit(l, die, addr, buf, size);
@@ -316,7 +320,7 @@ int gyve_lines_format(struct gyve_lines *l, uint64_t addr, char *buf, size_t siz
 {
 	int ret;
 
-	if (!l)
+	if (!l || l->exhausted)
 		return -ENOENT;
 	clock_gettime(CLOCK_MONOTONIC, &l->deadline);
 	l->deadline.tv_sec += BUDGET_MS / 1000;

@@ -1,4 +1,5 @@
 /* Symbols by address and by name. Nothing is parsed before the first question: most runs never ask. */
+#define _GNU_SOURCE
 #include "gyve/sym.h"
 
 #include "line.h"
@@ -121,9 +122,29 @@ static bool add_symbol(struct gyve_symtab *t, const GElf_Sym *s, const char *nam
 	return true;
 }
 
+/* A string table and how much of it ends in a zero byte: asking libelf for each name would search the end each time. */
+struct strings {
+	const char *base;
+	size_t len;
+};
+
+static struct strings read_strings(struct gyve_symtab *t, size_t index)
+{
+	Elf_Scn *scn = elf_getscn(t->elf, index);
+	Elf_Data *data = scn ? elf_rawdata(scn, NULL) : NULL;
+	GElf_Shdr sh;
+	const char *last;
+
+	if (!data || !data->d_buf || !gelf_getshdr(scn, &sh) || sh.sh_flags & SHF_COMPRESSED)
+		return (struct strings){0};
+	last = memrchr(data->d_buf, 0, data->d_size);
+	return (struct strings){data->d_buf, last ? (size_t)(last - (const char *)data->d_buf) + 1 : 0};
+}
+
 static void read_table(struct gyve_symtab *t, Elf_Scn *scn, const GElf_Shdr *sh)
 {
 	size_t each = gelf_fsize(t->elf, ELF_T_SYM, 1, EV_CURRENT), n;
+	struct strings names = read_strings(t, sh->sh_link);
 	Elf_Data *data = elf_getdata(scn, NULL);
 	GElf_Sym sym;
 
@@ -134,7 +155,7 @@ static void read_table(struct gyve_symtab *t, Elf_Scn *scn, const GElf_Shdr *sh)
 		const char *name;
 		if (!gelf_getsym(data, (int)i, &sym))
 			return;
-		name = elf_strptr(t->elf, sh->sh_link, sym.st_name);
+		name = sym.st_name < names.len ? names.base + sym.st_name : NULL;
 		if (wanted(&sym, name) && !add_symbol(t, &sym, name))
 			return;
 	}
