@@ -1,12 +1,14 @@
 # shellcheck shell=bash disable=SC2034
 # The aarch64 machine: QEMU emulates EL2, Debian's arm64 kernel has KVM built in. Sourced by run.
 
+[ -z "$amd" ] || misuse "--amd is for x86_64"
 debian_arch=arm64
 kernel_meta=linux-image-cloud-arm64
 kernel_suffix=
 compressor=(gzip -1)
 recipe=2 # raise it when what build_base makes changes
 default_cpus=2
+default_memory=1024
 slack=1
 overhead=60 # seconds to start and to stop, on a busy machine
 # programs are linked dynamically; these are all the libraries ours and their tests use
@@ -37,11 +39,14 @@ add_libraries() {
 
 # Sets command, an array.
 machine_command() {
+	local quiet=quiet
+
+	[ -z "$console" ] || quiet=
 	cat "$base/base" "$work/job" >"$work/initrd" || return 1
 	command=(qemu-system-aarch64 -accel "tcg,thread=multi" -M "virt,virtualization=on,gic-version=3" -cpu neoverse-n1
-		-smp "$cpus" -m 1024 -nodefaults -display none -monitor none -no-reboot
+		-smp "$cpus" -m "$memory" -nodefaults -display none -monitor none -no-reboot
 		-kernel "$base/vmlinuz" -initrd "$work/initrd"
-		-append "console=ttyAMA0 quiet panic=-1 rdinit=/init" -serial "file:$work/console"
+		-append "console=ttyAMA0 $quiet panic=-1 rdinit=/init" -serial "file:$work/console"
 		-device virtio-serial-device)
 	# the console port comes first: it has number 0
 	[ -z "$gdb" ] || command+=(-chardev "serial,id=gdb,path=$work/gdb" -device virtconsole,chardev=gdb,name=gyve.gdb)

@@ -1,22 +1,24 @@
 # shellcheck shell=bash disable=SC2034
-# The x86_64 machine: Bochs emulates VMX, Debian's kernel brings kvm-intel. Sourced by run.
+# The x86_64 machine: Bochs emulates VMX or SVM, Debian's kernel brings KVM as modules. Sourced by run.
 
 debian_arch=amd64
 kernel_meta=linux-image-cloud-amd64
 kernel_suffix=-unsigned
 compressor=(cat) # unpacking costs more than reading
-recipe=3 # raise it when what build_base makes changes
+recipe=4 # raise it when what build_base makes changes
 default_cpus=1
+default_memory=512
 slack=20 # time inside runs ahead while the machine waits, unless a debugger is to be waited for
 overhead=120 # seconds to start and to stop, on a busy machine
 packages=(busybox-static)
-modules='irqbypass kvm kvm-intel'
+modules='irqbypass kvm kvm-intel kvm-amd'
+model=corei7_haswell_4770
+[ -z "$amd" ] || model=trinity_apu # of the models with SVM this and zambezi start; ryzen and phenom_8650_toliman do not
 # there are four serial lines: console, debugger, output, errors; the results follow the console's text after a mark
 mark=@@gyve-results@@
-guest_conf="modules='$modules'
+guest_conf="modules='irqbypass kvm kvm-${amd:-intel}'
 out=/dev/ttyS2 err=/dev/ttyS3 back=/dev/ttyS0 raw='/dev/ttyS0 /dev/ttyS2 /dev/ttyS3' mark=$mark linger=1"
 gdb_device=/dev/ttyS1
-model=${GYVE_BOCHS_MODEL:-corei7_haswell_4770}
 
 # build_base UNPACKED KERNEL-VERSION ROOT INTO: the kernel and an archive with busybox and modules.
 build_base() {
@@ -43,10 +45,10 @@ add_libraries() {
 
 # Sets command, an array.
 machine_command() {
-	local cd=$work/cd sync=none
+	local cd=$work/cd sync=none quiet=quiet alone=()
 
+	[ -z "$console" ] || quiet=
 	[ -z "$gdb" ] || sync=slowdown
-
 	mkdir "$cd" && cp /usr/lib/ISOLINUX/isolinux.bin /usr/lib/syslinux/modules/bios/ldlinux.c32 "$work/job" "$cd" || return 1
 	ln "$base/vmlinuz" "$base/base" "$cd" 2>/dev/null || cp "$base/vmlinuz" "$base/base" "$cd" || return 1
 	cat >"$cd/isolinux.cfg" <<-CFG
@@ -54,14 +56,14 @@ machine_command() {
 		prompt 0
 		label gyve
 		kernel /vmlinuz
-		append initrd=/base,/job console=ttyS0 quiet cryptomgr.notests nokaslr mitigations=off tsc=reliable lpj=1000000 panic=-1 rdinit=/init ${GYVE_KERNEL_ARGS:-}
+		append initrd=/base,/job console=ttyS0 $quiet cryptomgr.notests nokaslr mitigations=off tsc=reliable lpj=1000000 panic=-1 rdinit=/init
 	CFG
 	xorriso -as mkisofs -quiet -o "$work/cd.iso" -b isolinux.bin -c boot.cat -no-emul-boot -boot-load-size 4 -boot-info-table \
 		"$cd" >"$work/xorriso.log" 2>&1 || return 1
 	rm -rf "$cd"
 	cat >"$work/bochsrc" <<-RC
-		cpu: model=$model, count=$cpus, ips=${GYVE_BOCHS_IPS:-50000000}, reset_on_triple_fault=0
-		memory: guest=512, host=512
+		cpu: model=$model, count=$cpus, ips=50000000, reset_on_triple_fault=0
+		memory: guest=$memory, host=$memory
 		romimage: file=/usr/share/bochs/BIOS-bochs-latest, options=fastboot
 		vgaromimage: file=/usr/share/bochs/VGABIOS-lgpl-latest
 		boot: cdrom
@@ -80,7 +82,13 @@ machine_command() {
 	RC
 	[ -z "$gdb" ] || echo "com2: enabled=1, mode=term, dev=$work/gdb" >>"$work/bochsrc"
 	echo c >"$work/bochs.go"
-	command=(bochs -q -f "$work/bochsrc" -rc "$work/bochs.go")
+	# The only display packaged with it is a VNC server open to everybody: let it be one of an empty network.
+	if unshare -n true 2>/dev/null; then
+		alone=(unshare -n)
+	elif unshare -rn true 2>/dev/null; then
+		alone=(unshare -rn)
+	fi
+	command=(${alone[@]+"${alone[@]}"} bochs -q -f "$work/bochsrc" -rc "$work/bochs.go")
 }
 
 split_results() {
