@@ -23,7 +23,7 @@ gyve=$work/default/gyve socket=$work/demo.sock log=$work/demo.log guest_out=$wor
 
 # debug IMAGE < gdb commands: gyve in the background, gdb in the foreground; sets $status to gyve's
 debug() {
-	local pid i
+	local pid i line commands=()
 	rm -f "$socket"
 	"$gyve" run --gdb="unix:$socket" "$1" >"$guest_out" 2>"$work/gyve.err" &
 	pid=$!
@@ -32,13 +32,15 @@ debug() {
 		kill -0 $pid 2>/dev/null || die "gyve ended: $(cat "$work/gyve.err")"
 		sleep 0.02
 	done
-	{
-		printf 'set %s\n' 'confirm off' 'pagination off' 'width 0' 'trace-commands on'
-		echo "target remote $socket"
-		cat
-	} >"$work/demo.gdb"
+	# one -ex each: gdb would leave a command file at the first error
+	for line in 'set confirm off' 'set pagination off' 'set width 0' 'set trace-commands on' "target remote $socket"; do
+		commands+=(-ex "$line")
+	done
+	while read -r line; do
+		commands+=(-ex "$line")
+	done
 	printf '# gyve run --gdb=unix:%s %s\n' "$socket" "$1"
-	timeout 120 "$(find_gdb)" -nx -q -batch -x "$work/demo.gdb" "$1" 2>&1 </dev/null | tee "$log" | sed 's/^+/(gdb) /'
+	timeout 120 "$(find_gdb)" -nx -q -batch "${commands[@]}" "$1" 2>&1 </dev/null | tee "$log" | sed 's/^+/(gdb) /'
 	for ((i = 0; i < 250; i++)); do
 		kill -0 $pid 2>/dev/null || break
 		sleep 0.02

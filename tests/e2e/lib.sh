@@ -94,16 +94,16 @@ gdb_run() {
 
 # The same, but in the background as $gdb_pid.
 gdb_start() {
-	{
-		echo 'set confirm off'
-		echo 'set pagination off'
-		echo 'set width 0'
-		echo 'set remotetimeout 20'
-		echo "target remote $T/gdb.sock"
-		echo 'set trace-commands on'
-		cat
-	} >"$T/gdb.in"
-	"$GDB" -nx -q -batch -x "$T/gdb.in" "$GUESTS/$1" >"$T/gdb.log" 2>&1 </dev/null &
+	local line commands=()
+	# one -ex each: gdb would leave a command file at the first error
+	for line in 'set confirm off' 'set pagination off' 'set width 0' 'set remotetimeout 20' "target remote $T/gdb.sock" \
+		'set trace-commands on'; do
+		commands+=(-ex "$line")
+	done
+	while read -r line; do
+		commands+=(-ex "$line")
+	done
+	"$GDB" -nx -q -batch "${commands[@]}" "$GUESTS/$1" >"$T/gdb.log" 2>&1 </dev/null &
 	gdb_pid=$!
 	expected=0
 }

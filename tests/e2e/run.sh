@@ -90,7 +90,7 @@ for name in $names; do
 		failed=1
 		;;
 	esac
-	for log in test.log gdb.in gdb.log client.log gyve.out gyve.err; do
+	for log in test.log gdb.log client.log gyve.out gyve.err; do
 		[ -s "$T/$log" ] || continue
 		echo "    --- $log"
 		tail -n 40 "$T/$log" | sed 's/^/    /'

@@ -41,7 +41,7 @@ test_break() {
 	IN
 	expect 'Breakpoint 1, kmain \(cpu=0, ncpus=1\) at .*sample.c:[0-9]+' '^#0 +kmain .*sample.c' '^#1 .*_start' \
 		'^cpu = 0' '^ncpus = 1' 'Breakpoint 2, sail \(ship=0x[0-9a-f]+ <ships>, goal=.*\) at .*sample.c' \
-		'^#0 +sail' '^#1 .* in kmain' 'goal = \{x = 10, y = 20\}' 'Breakpoint 2, sail' 'Beagle' 'fuel = 50' \
+		'^#0 +sail' '^#1 .* in kmain' 'goal = \{x = 10, y = 20\}' 'Breakpoint 2, sail' 'Beagle.*fuel = 50' \
 		'exited normally'
 	output "$sample_output"
 	gyve_ends 0
@@ -146,11 +146,9 @@ test_change_state() {
 		set var limit = 3
 		set var ships[0].fuel = 1000
 		print ships
-		print $rsp % 8
 		finish
-		return
 		kill
 	IN
-	expect 'Breakpoint 1, count' 'fuel = 1000' 'Run till exit' 'Value returned is .* = 14'
+	expect 'Breakpoint 1, count' 'fuel = 1000' 'Value returned is .* = 14'
 	gyve_ends 0
 }

@@ -28,12 +28,15 @@ test_ctrl_c_halted() {
 		continue
 		backtrace
 		print ticks
-		stepi
+		continue
 		kill
 	IN
 	interrupt_after 0.3
+	wait_for '\$1 = 1' "$T/gdb.log"
+	sleep 0.3
+	kill -INT "$gdb_pid"
 	wait "$gdb_pid"
-	expect 'SIGINT' '\+backtrace' '(halt|kmain)' '\$1 = 1'
+	expect 'SIGINT' '\+backtrace' '(halt|kmain)' '\$1 = 1' 'SIGINT'
 	gyve_ends 0
 }
 limit_ctrl_c_halted=30

@@ -47,7 +47,7 @@ test_awatch() {
 		continue
 	IN
 	expect 'ardware access \(read/write\) watchpoint 2: counter' 'ardware access \(read/write\) watchpoint 2: counter' \
-		'Value = ' 'ardware access \(read/write\) watchpoint 2: counter' '(Old value = 0|Value = )' 'exited normally'
+		'(Value = 0|New value = 1)' 'ardware access \(read/write\) watchpoint 2: counter' 'alue = ' 'exited normally'
 	gyve_ends 0
 }
 

@@ -1,5 +1,5 @@
 /* Builds page tables of its own and moves to them: the first 1 GiB stays identity mapped, one page appears again high up,
- * read-only and no-execute, and one in the middle is taken away. */
+ * read-only, and one in the middle is taken away. */
 #include "guest.h"
 
 #define PRESENT 1ull
