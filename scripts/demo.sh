@@ -37,7 +37,7 @@ debug() {
 		commands+=(-ex "$line")
 	done
 	while read -r line; do
-		commands+=(-ex "$line")
+		case $line in \#*) ;; *) commands+=(-ex "$line") ;; esac
 	done
 	printf '# gyve run --gdb=unix:%s %s\n' "$socket" "$1"
 	timeout 120 "$(find_gdb)" -nx -q -batch "${commands[@]}" "$1" 2>&1 </dev/null | tee "$log" | sed 's/^+/(gdb) /'
