@@ -67,7 +67,8 @@ struct gyve_layout {
 	enum gyve_arch_id arch;
 	gyve_gpa_t ram_gpa;
 	uint64_t ram_len;
-	uint64_t bias; /**< run-time address - link-time vaddr */
+	uint64_t window_len; /**< bytes at the start of RAM with no memory behind them: stores there are hypercalls */
+	uint64_t bias;       /**< run-time address - link-time vaddr */
 	gyve_gva_t entry;
 	unsigned nsegs; /**< run-time gva -> gpa while the guest has no page tables of its own */
 	struct {
@@ -100,6 +101,7 @@ struct gyve_sink {
 /** A guest interface: what an image expects of its hypervisor. One row each: hermit, bare. */
 struct gyve_platform_ops {
 	const char *name;
+	const char *brand; /**< x86 CPUID brand string its guests know, NULL: the host's */
 	/** Does this platform take the parsed image? */
 	bool (*probe)(const struct gyve_elf *elf);
 	/** Choose RAM base and size, load address; create the platform's state. Keeps elf and params borrowed. */

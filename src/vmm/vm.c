@@ -12,7 +12,7 @@
 #include <sys/mman.h>
 
 /* First that takes the image. */
-static const struct gyve_platform_ops *const platforms[] = {&gyve_platform_bare};
+static const struct gyve_platform_ops *const platforms[] = {&gyve_platform_hermit, &gyve_platform_bare};
 
 static int find_platform(struct gyve_vm *vm, struct gyve_err *err)
 {
@@ -38,10 +38,13 @@ static int map_ram(struct gyve_vm *vm, struct gyve_err *err)
 	if (p == MAP_FAILED)
 		return gyve_err_set(err, -ENOMEM, "no room for %" PRIu64 " bytes of guest memory", l->ram_len);
 	vm->ram = p;
-	int r = gyve_memmap_add(&vm->map, l->ram_gpa, l->ram_len, p, GYVE_REGION_RAM, "ram");
+	gyve_gpa_t gpa = l->ram_gpa + l->window_len;
+	uint64_t len = l->ram_len - l->window_len;
+	uint8_t *hva = (uint8_t *)p + l->window_len;
+	int r = gyve_memmap_add(&vm->map, gpa, len, hva, GYVE_REGION_RAM, "ram");
 	if (r < 0)
 		return gyve_err_set(err, r, "cannot place guest memory");
-	r = vm->ops->map(vm->b, 0, l->ram_gpa, p, l->ram_len, 0);
+	r = vm->ops->map(vm->b, 0, gpa, hva, len, 0);
 	if (r < 0)
 		return gyve_err_set(err, r, "KVM does not take %" PRIu64 " bytes of guest memory: %s", l->ram_len,
 				    strerror(-r));
@@ -93,7 +96,7 @@ static int create(struct gyve_vm *vm, struct gyve_err *err)
 	r = find_platform(vm, err);
 	if (r < 0)
 		return r;
-	struct gyve_vm_config cfg = {.ncpus = vm->ncpus, .irqchip = true};
+	struct gyve_vm_config cfg = {.ncpus = vm->ncpus, .irqchip = true, .brand = vm->platform->brand};
 	r = vm->ops->vm_create(&cfg, &vm->b, err);
 	if (r < 0)
 		return r;

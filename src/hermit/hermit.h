@@ -1,0 +1,69 @@
+/* Private to src/hermit: what a Hermit image expects of its hypervisor. Numbers: the Hermit guest ABI as uhyve provides it. */
+#ifndef GYVE_HERMIT_H
+#define GYVE_HERMIT_H
+#include <pthread.h>
+
+#include "gyve/loader.h"
+
+/* Offsets from the first byte of RAM. */
+enum {
+	HERMIT_GDT = 0x1000,
+	HERMIT_FDT = 0x5000,
+	HERMIT_FDT_MAX = 0x4000,
+	HERMIT_BOOT_INFO = 0x9000,
+	HERMIT_TABLES = 0x10000, /* root table; page-table frames follow */
+	HERMIT_TABLES_END = 0x30000,
+	HERMIT_KERNEL = 0x40000, /* a position-independent kernel */
+	HERMIT_STACK = 0x8000,   /* below the kernel */
+	HERMIT_BOOT_INFO_SIZE = 128,
+	HERMIT_A64_WINDOW = 0x4000, /* aarch64: hypercall addresses, no memory behind them */
+};
+
+struct hermit {
+	const struct gyve_elf *elf;
+	const struct gyve_boot_params *params;
+	struct gyve_sink out;
+	pthread_mutex_t lock; /* one hypercall with an effect outside at a time */
+	const struct gyve_memmap *map;
+	uint64_t ga, ram_len, ka, image_len;
+	unsigned interface; /* version the image asks for */
+	bool legacy;        /* older than 0.10: more of the first GiB is mapped */
+	uint32_t pci_address;
+};
+
+static inline uint64_t hermit_image_end(const struct hermit *h)
+{
+	return h->ka + h->image_len;
+}
+
+/* layout.c */
+int hermit_read_notes(struct hermit *h, struct gyve_err *err);
+int hermit_place(struct hermit *h, struct gyve_err *err);
+void hermit_fill_layout(const struct hermit *h, struct gyve_layout *l);
+
+/* tables_x86_64.c, tables_aarch64.c: write the first page tables into RAM. -ENOEXEC: the image is too large for the frames. */
+int hermit_tables_x86_64(const struct hermit *h, struct gyve_err *err);
+int hermit_tables_aarch64(const struct hermit *h, struct gyve_err *err);
+
+/* boot_info.c */
+int hermit_write_boot_info(const struct hermit *h, struct gyve_err *err);
+
+/* fdt.c: the device tree, into HERMIT_FDT. */
+int hermit_write_fdt(const struct hermit *h, struct gyve_err *err);
+
+/* cpu.c */
+void hermit_cpu_init(void *state, unsigned cpu, struct gyve_regs *r);
+
+/* hypercall.c */
+enum gyve_access_result hermit_access(void *state, struct gyve_access *a, int *code, struct gyve_err *err);
+/* files.c: descriptors and paths. Values are what the guest gets: a count, or a negative Linux errno. */
+int64_t hermit_file_read(struct hermit *h, int fd, void *buf, uint64_t len);
+int64_t hermit_file_write(struct hermit *h, int fd, const void *buf, uint64_t len);
+int64_t hermit_file_seek(struct hermit *h, int fd, int64_t offset, int whence);
+int hermit_file_open(struct hermit *h, const char *path, int flags, int mode);
+int hermit_file_close(struct hermit *h, int fd);
+int hermit_file_unlink(struct hermit *h, const char *path);
+/* args.c: Cmdsize and Cmdval. */
+void hermit_fill_cmdsize(const struct hermit *h, uint8_t *block);
+int hermit_copy_args(const struct hermit *h, gyve_gpa_t argv, gyve_gpa_t envp);
+#endif

@@ -1,0 +1,316 @@
+/* Hypercalls of all interface versions: one table. x86_64: out to a port; aarch64: a store into the hypercall window, argument
+ * in x8. Every guest pointer is checked here; one that leads nowhere is an error code where the call has one, else the guest's
+ * end. */
+#include <elf.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <string.h>
+
+#include "../base/bytes.h"
+#include "gyve/walk.h"
+#include "hermit.h"
+
+struct call {
+	struct hermit *h;
+	struct gyve_access *a;
+	uint64_t arg;   /* as the interface defines it: a gpa or a value */
+	uint8_t *block; /* the parameter block, `size` bytes of guest memory */
+	int *code;
+	struct gyve_err *err;
+};
+
+typedef enum gyve_access_result call_fn(struct call *c);
+
+static enum gyve_access_result bad_pointer(struct call *c, const char *what, uint64_t addr)
+{
+	gyve_err_set(c->err, -EFAULT, "hypercall 0x%" PRIx64 ": the %s at 0x%" PRIx64 " is not in guest memory",
+		     c->a->pio ? c->a->addr : c->a->addr - c->h->ga, what, addr);
+	return GYVE_ACCESS_CRASH;
+}
+
+/* --- console and end */
+
+static enum gyve_access_result put_byte(struct call *c)
+{
+	uint8_t byte = (uint8_t)c->arg;
+
+	c->h->out.write(c->h->out.ctx, &byte, 1);
+	return GYVE_ACCESS_DONE;
+}
+
+static enum gyve_access_result put_buffer(struct call *c, gyve_gpa_t buf, uint64_t len)
+{
+	void *p = gyve_memmap_ptr(c->h->map, buf, len);
+
+	if (len && !p)
+		return bad_pointer(c, "text", buf);
+	if (len)
+		c->h->out.write(c->h->out.ctx, p, len);
+	return GYVE_ACCESS_DONE;
+}
+
+static enum gyve_access_result v1_put_buffer(struct call *c)
+{
+	return put_buffer(c, get_le64(c->block), get_le64(c->block + 8));
+}
+
+static enum gyve_access_result v2_put_buffer(struct call *c)
+{
+	return put_buffer(c, get_le64(c->block + 8), get_le64(c->block));
+}
+
+/* Nothing ever waits to be read. */
+static enum gyve_access_result v2_get_buffer(struct call *c)
+{
+	put_le64(c->block + 8, 0);
+	return GYVE_ACCESS_DONE;
+}
+
+static enum gyve_access_result v1_exit(struct call *c)
+{
+	*c->code = (int32_t)get_le32(c->block);
+	return GYVE_ACCESS_EXIT;
+}
+
+static enum gyve_access_result v2_exit(struct call *c)
+{
+	*c->code = (int32_t)c->arg;
+	return GYVE_ACCESS_EXIT;
+}
+
+/* --- arguments */
+
+static enum gyve_access_result cmdsize(struct call *c)
+{
+	hermit_fill_cmdsize(c->h, c->block);
+	return GYVE_ACCESS_DONE;
+}
+
+static enum gyve_access_result cmdval(struct call *c)
+{
+	gyve_gpa_t argv = get_le64(c->block), envp = get_le64(c->block + 8);
+
+	return hermit_copy_args(c->h, argv, envp) < 0 ? bad_pointer(c, "argument array", argv) : GYVE_ACCESS_DONE;
+}
+
+/* --- files */
+
+/* Version 1 gives guest-virtual buffers: page by page through the vCPU's own tables. Calls fn for each piece. */
+static int64_t each_piece(struct call *c, gyve_gva_t gva, uint64_t len,
+			  int64_t (*fn)(struct hermit *h, int fd, void *p, uint64_t n), int fd, bool once)
+{
+	const struct gyve_regs *r = c->a->regs(c->a->ctx, GYVE_REGS_SYS);
+	struct gyve_mem phys = gyve_memmap_mem(c->h->map);
+	struct gyve_mmu mmu;
+	uint64_t done = 0;
+
+	if (!r)
+		return -EIO;
+	gyve_mmu_from_regs(&mmu, r);
+	while (done < len) {
+		struct gyve_walk w;
+		if (gyve_walk(&mmu, &phys, gva + done, &w) < 0)
+			return done ? (int64_t)done : -EFAULT;
+		uint64_t left = w.page_size - ((gva + done) & (w.page_size - 1)), n = len - done < left ? len - done : left;
+		void *p = gyve_memmap_ptr(c->h->map, w.gpa, n);
+		if (!p)
+			return done ? (int64_t)done : -EFAULT;
+		int64_t got = fn(c->h, fd, p, n);
+		if (got < 0)
+			return done ? (int64_t)done : got;
+		done += (uint64_t)got;
+		if ((uint64_t)got < n || once)
+			break;
+	}
+	return (int64_t)done;
+}
+
+static int64_t write_piece(struct hermit *h, int fd, void *p, uint64_t n)
+{
+	return hermit_file_write(h, fd, p, n);
+}
+
+static enum gyve_access_result v1_write(struct call *c)
+{
+	int fd = (int32_t)get_le32(c->block);
+	uint64_t buf = get_le64(c->block + 4), len = get_le64(c->block + 12);
+	int64_t n = each_piece(c, buf, len, write_piece, fd, false);
+
+	/* the call has no place for an error */
+	if (n == -EFAULT)
+		return bad_pointer(c, "buffer", buf);
+	if (n < 0) {
+		gyve_err_set(c->err, (int)n, "the guest writes to descriptor %d: %s", fd, strerror((int)-n));
+		return GYVE_ACCESS_CRASH;
+	}
+	return GYVE_ACCESS_DONE;
+}
+
+static enum gyve_access_result v1_read(struct call *c)
+{
+	int fd = (int32_t)get_le32(c->block);
+	int64_t n = each_piece(c, get_le64(c->block + 4), get_le64(c->block + 12), hermit_file_read, fd, true);
+
+	put_le64(c->block + 20, (uint64_t)n);
+	return GYVE_ACCESS_DONE;
+}
+
+static enum gyve_access_result v2_write(struct call *c)
+{
+	uint64_t len = get_le64(c->block), buf = get_le64(c->block + 16);
+	void *p = gyve_memmap_ptr(c->h->map, buf, len);
+	int fd = (int32_t)get_le32(c->block + 24);
+
+	put_le64(c->block + 8, (uint64_t)(len && !p ? -EFAULT : hermit_file_write(c->h, fd, p, len)));
+	return GYVE_ACCESS_DONE;
+}
+
+static enum gyve_access_result v2_read(struct call *c)
+{
+	uint64_t len = get_le64(c->block), buf = get_le64(c->block + 16);
+	void *p = gyve_memmap_ptr(c->h->map, buf, len);
+	int fd = (int32_t)get_le32(c->block + 24);
+
+	put_le64(c->block + 8, (uint64_t)(len && !p ? -EFAULT : hermit_file_read(c->h, fd, p, len)));
+	return GYVE_ACCESS_DONE;
+}
+
+static enum gyve_access_result v1_lseek(struct call *c)
+{
+	int64_t at = hermit_file_seek(c->h, (int32_t)get_le32(c->block), (int64_t)get_le64(c->block + 4),
+				      (int32_t)get_le32(c->block + 12));
+
+	put_le64(c->block + 4, (uint64_t)(at < 0 ? -1 : at));
+	return GYVE_ACCESS_DONE;
+}
+
+static enum gyve_access_result v2_lseek(struct call *c)
+{
+	put_le64(c->block, (uint64_t)hermit_file_seek(c->h, (int32_t)get_le32(c->block + 12), (int64_t)get_le64(c->block),
+						      (int32_t)get_le32(c->block + 8)));
+	return GYVE_ACCESS_DONE;
+}
+
+/* A path in guest memory: NUL within PATH_MAX bytes of it. */
+static const char *guest_path(struct call *c, gyve_gpa_t gpa)
+{
+	for (uint64_t len = PATH_MAX; len; len /= 2) {
+		const char *p = gyve_memmap_ptr(c->h->map, gpa, len);
+		if (p)
+			return memchr(p, 0, len) ? p : NULL;
+	}
+	return NULL;
+}
+
+static enum gyve_access_result file_open(struct call *c)
+{
+	const char *path = guest_path(c, get_le64(c->block));
+	int fd = path ? hermit_file_open(c->h, path, (int32_t)get_le32(c->block + 8), (int32_t)get_le32(c->block + 12))
+		      : -EINVAL;
+
+	put_le32(c->block + 16, (uint32_t)fd);
+	return GYVE_ACCESS_DONE;
+}
+
+static enum gyve_access_result file_close(struct call *c)
+{
+	put_le32(c->block + 4, (uint32_t)hermit_file_close(c->h, (int32_t)get_le32(c->block)));
+	return GYVE_ACCESS_DONE;
+}
+
+static enum gyve_access_result file_unlink(struct call *c)
+{
+	const char *path = guest_path(c, get_le64(c->block));
+
+	put_le32(c->block + 8, (uint32_t)(path ? hermit_file_unlink(c->h, path) : -EINVAL));
+	return GYVE_ACCESS_DONE;
+}
+
+/* --- the table */
+
+enum { IMMEDIATE = 0, V2 = 0x1000 };
+
+static const struct {
+	uint16_t number, size; /* of the parameter block; 0: the argument is a value */
+	call_fn *fn;
+} calls[] = {
+	{0x400, 20, v1_write},         {0x440, 20, file_open},      {0x480, 8, file_close},      {0x500, 28, v1_read},
+	{0x540, 4, v1_exit},           {0x580, 16, v1_lseek},       {0x740, 1032, cmdsize},      {0x780, 16, cmdval},
+	{0x800, IMMEDIATE, put_byte},  {0x840, 12, file_unlink},    {0x880, 16, v1_put_buffer},  {0x1010, IMMEDIATE, v2_exit},
+	{0x1020, IMMEDIATE, put_byte}, {0x1030, 16, v2_put_buffer}, {0x1050, 24, v2_get_buffer}, {0x1100, 32, v2_write},
+	{0x1110, 20, file_open},       {0x1120, 8, file_close},     {0x1130, 32, v2_read},       {0x1140, 16, v2_lseek},
+	{0x1150, 12, file_unlink},
+};
+
+/* Version 1 passes the argument in the dword written, later ones in rdi; aarch64 always in x8. */
+static bool get_argument(struct call *c, uint64_t number)
+{
+	const struct gyve_regs *r;
+
+	if (c->a->pio && number < V2) {
+		uint8_t dword[4] = {0};
+		memcpy(dword, c->a->data, c->a->len < 4 ? c->a->len : 4);
+		c->arg = get_le32(dword);
+		return true;
+	}
+	r = c->a->regs(c->a->ctx, GYVE_REGS_GPR);
+	if (r)
+		c->arg = c->a->pio ? r->x86.gpr[GYVE_RDI] : r->a64.x[8];
+	return r;
+}
+
+static enum gyve_access_result call(struct call *c, uint64_t number)
+{
+	for (size_t i = 0; i < GYVE_ARRAY_SIZE(calls); i++) {
+		if (calls[i].number != number)
+			continue;
+		if (!get_argument(c, number)) {
+			gyve_err_set(c->err, -EIO, "hypercall 0x%" PRIx64 ": the vCPU's registers cannot be read", number);
+			return GYVE_ACCESS_CRASH;
+		}
+		if (calls[i].size && !(c->block = gyve_memmap_ptr(c->h->map, c->arg, calls[i].size)))
+			return bad_pointer(c, "parameter block", c->arg);
+		pthread_mutex_lock(&c->h->lock);
+		enum gyve_access_result res = calls[i].fn(c);
+		pthread_mutex_unlock(&c->h->lock);
+		return res;
+	}
+	return GYVE_ACCESS_UNKNOWN;
+}
+
+/* --- what else the guest touches while it looks for devices */
+
+static enum gyve_access_result pci(struct hermit *h, struct gyve_access *a)
+{
+	if (a->write && a->addr == 0xcf8 && a->len == 4)
+		h->pci_address = get_le32(a->data);
+	if (!a->write)
+		memset(a->data, 0xff, a->len); /* there is no device */
+	return GYVE_ACCESS_DONE;
+}
+
+/* The places where the tables of a multiprocessor PC would be. */
+static bool is_table_scan(const struct gyve_access *a)
+{
+	return !a->write && ((a->addr >= 0x9f000 && a->addr < 0xa0000) || (a->addr >= 0xf0000 && a->addr < 0x100000));
+}
+
+enum gyve_access_result hermit_access(void *state, struct gyve_access *a, int *code, struct gyve_err *err)
+{
+	struct hermit *h = state;
+	struct call c = {.h = h, .a = a, .code = code, .err = err};
+
+	if (a->pio) {
+		if (a->addr >= 0xcf8 && a->addr <= 0xcff)
+			return pci(h, a);
+		return a->write ? call(&c, a->addr) : GYVE_ACCESS_UNKNOWN;
+	}
+	if (h->elf->machine == EM_AARCH64 && a->write && a->addr >= h->ga && a->addr - h->ga < HERMIT_A64_WINDOW)
+		return call(&c, a->addr - h->ga);
+	if (is_table_scan(a)) {
+		memset(a->data, 0xff, a->len);
+		return GYVE_ACCESS_DONE;
+	}
+	return GYVE_ACCESS_UNKNOWN;
+}
