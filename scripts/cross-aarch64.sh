@@ -32,6 +32,7 @@ fi
 unlock_cache
 
 libs=$sysroot/usr/lib/aarch64-linux-gnu
+export PKG_CONFIG=$(command -v pkg-config) # the same for every target, told by these
 export PKG_CONFIG_LIBDIR=$libs/pkgconfig:$sysroot/usr/share/pkgconfig PKG_CONFIG_SYSROOT_DIR=$sysroot
 unset PKG_CONFIG_PATH
 # GYVE_CHECK_PROGRAMS: only these, as make names them (tests/unit/test_x ...)

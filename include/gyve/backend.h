@@ -104,6 +104,7 @@ enum { GYVE_MAP_READONLY = 1, GYVE_MAP_LOG_DIRTY = 2 };
 
 struct gyve_backend_ops {
 	const char *name;
+	int machine; /**< ELF machine of the guests it runs; 0: this host's */
 	/** -ENOENT no /dev/kvm, -EACCES no permission, -ENOTSUP a needed capability is missing (err names it). */
 	int (*vm_create)(const struct gyve_vm_config *cfg, struct gyve_bvm **ret, struct gyve_err *err);
 	void (*vm_destroy)(struct gyve_bvm *vm); /**< after all vCPUs are destroyed; NULL ok */

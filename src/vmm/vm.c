@@ -16,13 +16,14 @@ static const struct gyve_platform_ops *const platforms[] = {&gyve_platform_hermi
 
 static int find_platform(struct gyve_vm *vm, struct gyve_err *err)
 {
+	const struct gyve_arch *host = vm->ops->machine ? gyve_arch_find(vm->ops->machine) : gyve_arch_host();
 	int r = gyve_elf_parse(vm->elf, vm->image, vm->image_size, err);
 	if (r < 0)
 		return gyve_err_prefix(err, "%s", vm->opt.boot.path);
 	vm->arch = gyve_arch_find(vm->elf->machine);
-	if (!vm->arch || vm->arch != gyve_arch_host())
+	if (!vm->arch || vm->arch != host)
 		return gyve_err_set(err, -ENOEXEC, "%s: the image is for %s, this host runs %s", vm->opt.boot.path,
-				    vm->arch ? vm->arch->name : "another machine", gyve_arch_host()->name);
+				    vm->arch ? vm->arch->name : "another machine", host->name);
 	for (size_t i = 0; i < GYVE_ARRAY_SIZE(platforms); i++)
 		if (platforms[i]->probe(vm->elf)) {
 			vm->platform = platforms[i];

@@ -1,5 +1,6 @@
 #include "fake_backend.h"
 
+#include <elf.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -222,6 +223,7 @@ static int reset(struct gyve_bvcpu *v)
 
 const struct gyve_backend_ops fake_backend = {
 	.name = "fake",
+	.machine = EM_X86_64,
 	.vm_create = vm_create,
 	.vm_destroy = vm_destroy,
 	.caps = caps,
