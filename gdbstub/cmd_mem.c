@@ -1,103 +1,148 @@
-/* m M x X: target memory. */
+/* Memory: m M x X, and whether addresses are virtual or physical. */
 #include "internal.h"
 
-#include <errno.h>
-#include <string.h>
+#include "hex.h"
 
-static bool addr_len(struct cursor *a, uint64_t *addr, uint64_t *len)
+#include <errno.h>
+#include <inttypes.h>
+
+/* Bytes from addr to the end of the address space, if fewer than len. */
+static uint64_t clamp(uint64_t addr, uint64_t len)
 {
-	return cursor_hex(a, addr) && cursor_take(a, ',') && cursor_hex(a, len);
+	return addr && len > -addr ? -addr : len;
 }
 
-/* Memory is read into the end of the reply buffer's room; returns where, NULL when an error was answered. */
-static char *read_some(struct gdbstub *s, struct cursor *a, size_t per_byte, size_t *len)
+/* ADDR,LEN, then the op into scratch, at most max bytes. -1: an error was sent. */
+static ssize_t read_args(struct gdbstub *s, struct gdbstub_cur *c, size_t max)
 {
 	struct gdbstub_err err = {0};
-	uint64_t addr, want;
+	uint64_t addr, len;
+	int tid;
 	ssize_t n;
 
-	if (!addr_len(a, &addr, &want) || cursor_left(a)) {
-		reply_malformed(s);
-		return NULL;
+	addr = gdbstub_cur_hex(c);
+	gdbstub_cur_expect(c, ',');
+	len = clamp(addr, gdbstub_cur_hex(c));
+	if (!gdbstub_cur_done(c)) {
+		gdbstub_reply_malformed(s);
+		return -1;
 	}
-	size_t max = (GDBSTUB_PACKET_SIZE - 16) / per_byte;
-	if (want > max)
-		want = max;
-	*len = 0;
-	char *to = gdbstub_buf_room(&s->reply, (size_t)(want + 1) * (per_byte + 1));
-	if (!to || !want)
-		return to;
-	if (!s->ops->read_mem) {
-		reply_error(s, EOPNOTSUPP, NULL);
-		return NULL;
+	if (len == 0)
+		return 0;
+	if (len > max)
+		len = max;
+	tid = gdbstub_general_thread(s);
+	if (tid == 0) {
+		gdbstub_reply_error(s, ESRCH, "there is no thread");
+		return -1;
 	}
-	char *raw = to + (per_byte == 2 ? 2 * want : 1);
-	n = s->ops->read_mem(s->ctx, current_tid(s), addr, raw, (size_t)want, &err);
-	if (n <= 0) {
-		reply_error(s, n < 0 ? (int)n : EFAULT, &err);
-		return NULL;
+	n = s->ops->read_mem(s->ctx, tid, addr, s->scratch, (size_t)len, &err);
+	if (n <= 0 || (size_t)n > len) {
+		gdbstub_reply_op_error(s, n < 0 ? (int)n : -EFAULT, &err);
+		return -1;
 	}
-	*len = (size_t)n;
-	return raw;
+	return n;
 }
 
-void cmd_read_mem(struct gdbstub *s, struct cursor *a)
+GDBSTUB_HANDLER(read_mem)
 {
-	size_t n;
-	char *raw = read_some(s, a, 2, &n);
+	ssize_t n = read_args(s, c, GDBSTUB_PACKET_SIZE / 2);
 
-	if (!raw)
+	if (n < 0)
 		return;
-	/* the raw bytes lie behind the digits in the same room */
-	gdbstub_hex_encode(s->reply.data, raw, n);
-	s->reply.len = 2 * n;
+	if (n == 0) { /* an empty reply would say that there is no such packet */
+		gdbstub_reply_error(s, EINVAL, "zero bytes are nothing to read");
+		return;
+	}
+	gdbstub_reply_begin(s);
+	gdbstub_reply_hex(s, s->scratch, (size_t)n);
+	gdbstub_reply_end(s);
 }
 
-void cmd_read_binary(struct gdbstub *s, struct cursor *a)
+GDBSTUB_HANDLER(read_binary)
 {
-	size_t n;
-	char *raw = read_some(s, a, 1, &n);
+	ssize_t n = read_args(s, c, GDBSTUB_PACKET_SIZE - 1);
 
-	if (!raw)
+	if (n < 0)
 		return;
-	s->reply.data[0] = 'b';
-	s->reply.len = 1 + n;
-	s->binary = true;
+	gdbstub_reply_begin(s);
+	gdbstub_reply_raw(s, "b", 1);
+	gdbstub_reply_binary(s, s->scratch, (size_t)n); /* what escapes push out is a short read */
+	gdbstub_reply_end(s);
 }
 
-static void write_some(struct gdbstub *s, uint64_t addr, const void *buf, size_t len)
+static bool write_args(struct gdbstub_cur *c, uint64_t *addr, uint64_t *len)
+{
+	*addr = gdbstub_cur_hex(c);
+	gdbstub_cur_expect(c, ',');
+	*len = gdbstub_cur_hex(c);
+	gdbstub_cur_expect(c, ':');
+	return !c->bad && clamp(*addr, *len) == *len;
+}
+
+static void write_bytes(struct gdbstub *s, uint64_t addr, const void *data, size_t len)
 {
 	struct gdbstub_err err = {0};
+	int tid = gdbstub_general_thread(s), ret;
 
-	if (!s->ops->write_mem)
-		reply_error(s, EOPNOTSUPP, NULL);
-	else
-		reply_result(s, len ? s->ops->write_mem(s->ctx, current_tid(s), addr, buf, len, &err) : 0, &err);
-}
-
-void cmd_write_mem(struct gdbstub *s, struct cursor *a)
-{
-	uint64_t addr, len;
-
-	if (!addr_len(a, &addr, &len) || !cursor_take(a, ':') || cursor_left(a) % 2 || cursor_left(a) / 2 != len) {
-		reply_malformed(s);
+	if (tid == 0) {
+		gdbstub_reply_error(s, ESRCH, "there is no thread");
 		return;
 	}
-	char *raw = gdbstub_buf_room(&s->reply, (size_t)len + 1);
-	if (!raw)
-		return;
-	if (gdbstub_hex_decode(raw, a->p, cursor_left(a)) < 0)
-		reply_malformed(s);
+	ret = len ? s->ops->write_mem(s->ctx, tid, addr, data, len, &err) : 0;
+	if (ret < 0)
+		gdbstub_reply_op_error(s, ret, &err);
 	else
-		write_some(s, addr, raw, (size_t)len);
+		gdbstub_reply(s, "OK");
 }
 
-void cmd_write_binary(struct gdbstub *s, struct cursor *a)
+GDBSTUB_HANDLER(write_mem)
+{
+	uint64_t addr, len;
+	ssize_t n;
+
+	if (!write_args(c, &addr, &len) || (n = gdbstub_hex_decode(s->scratch, c->p, gdbstub_cur_left(c))) < 0 ||
+	    (uint64_t)n != len) {
+		gdbstub_reply_malformed(s);
+		return;
+	}
+	write_bytes(s, addr, s->scratch, (size_t)n);
+}
+
+/* Zero bytes are how a client asks whether X is known. */
+GDBSTUB_HANDLER(write_binary)
 {
 	uint64_t addr, len;
 
-	if (!addr_len(a, &addr, &len) || !cursor_take(a, ':') || cursor_left(a) != len)
-		reply_malformed(s);
+	if (!write_args(c, &addr, &len) || gdbstub_cur_left(c) != len) {
+		gdbstub_reply_malformed(s);
+		return;
+	}
+	write_bytes(s, addr, c->p, (size_t)len);
+}
+
+GDBSTUB_HANDLER(phys_mode_set)
+{
+	int ret;
+	uint64_t on;
+
+	gdbstub_cur_expect(c, ':');
+	on = gdbstub_cur_hex_max(c, 1);
+	if (!gdbstub_cur_done(c)) {
+		gdbstub_reply_malformed(s);
+		return;
+	}
+	ret = s->ops->set_phys_mode(s->ctx, on == 1);
+	if (ret < 0)
+		gdbstub_reply_error(s, ret, "the target cannot switch its view of memory");
 	else
-		write_some(s, addr, a->p, (size_t)len);
+		gdbstub_reply(s, "OK");
+}
+
+GDBSTUB_HANDLER(phys_mode_get)
+{
+	if (!gdbstub_cur_done(c))
+		gdbstub_reply_malformed(s);
+	else
+		gdbstub_reply(s, s->ops->get_phys_mode(s->ctx) ? "1" : "0");
 }

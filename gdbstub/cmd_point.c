@@ -1,30 +1,64 @@
-/* Z z: breakpoints and watchpoints. */
+/* Breakpoints and watchpoints: Z and z, types 0 to 4. */
 #include "internal.h"
 
 #include <errno.h>
 
-typedef int point_fn(void *ctx, int type, uint64_t addr, uint64_t kind, struct gdbstub_err *err);
+enum { WATCH = 2, LAST = 4, MAX_INSTRUCTION = 16 };
 
-static void point(struct gdbstub *s, struct cursor *a, point_fn *fn)
+struct point {
+	int type;
+	uint64_t addr, kind;
+};
+
+/* TYPE,ADDR,KIND. false: answered. Conditions and commands come after ';': they were never announced, so they are unknown. */
+static bool parse(struct gdbstub *s, struct gdbstub_cur *c, struct point *p)
+{
+	uint64_t type = gdbstub_cur_hex(c);
+
+	gdbstub_cur_expect(c, ',');
+	p->addr = gdbstub_cur_hex(c);
+	gdbstub_cur_expect(c, ',');
+	p->kind = gdbstub_cur_hex(c);
+	if (!c->bad && (type > LAST || gdbstub_cur_accept(c, ';'))) {
+		gdbstub_reply(s, "");
+		return false;
+	}
+	p->type = (int)type;
+	if (!gdbstub_cur_done(c)) {
+		gdbstub_reply_malformed(s);
+		return false;
+	}
+	if (type < WATCH ? p->kind > MAX_INSTRUCTION : p->kind == 0 || (p->addr && p->kind > -p->addr)) {
+		gdbstub_reply_error(s, EINVAL, "0x%llx is no length for it", (unsigned long long)p->kind);
+		return false;
+	}
+	return true;
+}
+
+static void answer(struct gdbstub *s, int ret, const struct gdbstub_err *err)
+{
+	if (ret == -EOPNOTSUPP)
+		gdbstub_reply(s, "");
+	else if (ret < 0)
+		gdbstub_reply_op_error(s, ret, err);
+	else
+		gdbstub_reply(s, "OK");
+}
+
+GDBSTUB_HANDLER(insert_point)
 {
 	struct gdbstub_err err = {0};
-	uint64_t type, addr, kind;
+	struct point p;
 
-	if (!cursor_hex(a, &type) || !cursor_take(a, ',') || !cursor_hex(a, &addr) || !cursor_take(a, ',') ||
-	    !cursor_hex(a, &kind))
-		reply_malformed(s);
-	else if (type > 4 || cursor_left(a) || !fn) /* conditions and commands were not announced */
-		reply_error(s, EOPNOTSUPP, NULL);
-	else
-		reply_result(s, fn(s->ctx, (int)type, addr, kind, &err), &err);
+	if (parse(s, c, &p))
+		answer(s, s->ops->insert_point(s->ctx, p.type, p.addr, p.kind, &err), &err);
 }
 
-void cmd_insert(struct gdbstub *s, struct cursor *a)
+GDBSTUB_HANDLER(remove_point)
 {
-	point(s, a, s->ops->insert_point);
-}
+	struct gdbstub_err err = {0};
+	struct point p;
 
-void cmd_remove(struct gdbstub *s, struct cursor *a)
-{
-	point(s, a, s->ops->remove_point);
+	if (parse(s, c, &p))
+		answer(s, s->ops->remove_point(s->ctx, p.type, p.addr, p.kind, &err), &err);
 }

@@ -1,218 +1,226 @@
-/* H T and the q/Q families: features, threads, monitor, physical-memory mode. */
+/* Queries and settings: q and Q, but for memory, registers and files. */
 #include "internal.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* --- features */
+/* --- what both sides can */
 
-static bool has_object(struct gdbstub *s, const char *name)
+static void read_features(struct gdbstub *s, struct gdbstub_cur *c)
 {
-	const void *p;
-	size_t n;
-	return s->ops->object && s->ops->object(s->ctx, name, "", &p, &n) != -EOPNOTSUPP;
-}
+	static const struct {
+		const char *text;
+		unsigned bit;
+	} known[] = {
+		{"swbreak+", GDBSTUB_CLIENT_SWBREAK},
+		{"hwbreak+", GDBSTUB_CLIENT_HWBREAK},
+		{"error-message+", GDBSTUB_CLIENT_ERROR_MESSAGE},
+	};
 
-void cmd_supported(struct gdbstub *s, struct cursor *a)
-{
-	s->swbreak = s->hwbreak = s->error_text = false;
-	while (cursor_left(a)) {
-		a->p++; /* ':' before the first, ';' before the others */
-		const char *end = memchr(a->p, ';', cursor_left(a));
-		size_t n = end ? (size_t)(end - a->p) : cursor_left(a);
-		s->swbreak |= n == 8 && memcmp(a->p, "swbreak+", n) == 0;
-		s->hwbreak |= n == 8 && memcmp(a->p, "hwbreak+", n) == 0;
-		s->error_text |= n == 14 && memcmp(a->p, "error-message+", n) == 0;
-		a->p += n;
+	while (c->p < c->end) {
+		struct gdbstub_cur one = gdbstub_cur_until(c, ';');
+		for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+			if (gdbstub_cur_is(&one, known[i].text))
+				s->features |= known[i].bit;
 	}
-	gdbstub_buf_printf(&s->reply,
-			   "PacketSize=%x;QStartNoAckMode+;vContSupported+;swbreak+;hwbreak+;qXfer:features:read+;"
-			   "qXfer:threads:read+;binary-upload+;error-message+",
-			   GDBSTUB_PACKET_SIZE);
-	if (has_object(s, "memory-map"))
-		reply_text(s, ";qXfer:memory-map:read+");
-	if (has_object(s, "exec-file"))
-		reply_text(s, ";qXfer:exec-file:read+");
 }
 
-void cmd_no_ack(struct gdbstub *s, struct cursor *a)
+GDBSTUB_HANDLER(supported)
 {
-	(void)a;
-	s->no_ack_next = true;
-	reply_text(s, "OK");
+	s->features = 0;
+	if (gdbstub_cur_accept(c, ':'))
+		read_features(s, c);
+	gdbstub_reply_begin(s);
+	gdbstub_reply_fmt(s,
+			  "PacketSize=%x;QStartNoAckMode+;swbreak+;hwbreak+;vContSupported+;error-message+;binary-upload+;"
+			  "qXfer:features:read+;qXfer:threads:read+",
+			  GDBSTUB_PACKET_SIZE);
+	gdbstub_announce_objects(s);
+	if (s->ops->set_phys_mode)
+		gdbstub_reply_fmt(s, ";PhyMemMode+");
+	gdbstub_reply_end(s);
 }
 
-void cmd_attached(struct gdbstub *s, struct cursor *a)
+GDBSTUB_HANDLER(no_ack)
 {
-	(void)a;
-	reply_text(s, "1");
+	if (!gdbstub_cur_done(c)) {
+		gdbstub_reply_malformed(s);
+		return;
+	}
+	gdbstub_reply(s, "OK"); /* the last one that is acknowledged */
+	s->no_ack = true;
 }
 
-void cmd_symbol(struct gdbstub *s, struct cursor *a)
+GDBSTUB_HANDLER(non_stop)
 {
-	(void)a;
-	reply_text(s, "OK"); /* no symbols wanted */
+	gdbstub_cur_expect(c, ':');
+	if (gdbstub_cur_is(c, "0"))
+		gdbstub_reply(s, "OK");
+	else if (gdbstub_cur_is(c, "1"))
+		gdbstub_reply_error(s, EOPNOTSUPP, "all threads stop together here");
+	else
+		gdbstub_reply_malformed(s);
 }
 
-void cmd_offsets(struct gdbstub *s, struct cursor *a)
+GDBSTUB_HANDLER(must_reply_empty)
 {
-	uint64_t bias;
+	(void)c;
+	gdbstub_reply(s, "");
+}
 
-	(void)a;
-	if (s->ops->offsets && s->ops->offsets(s->ctx, &bias) == 0)
-		gdbstub_buf_printf(&s->reply, "Text=%llx;Data=%llx;Bss=%llx", (unsigned long long)bias,
-				   (unsigned long long)bias, (unsigned long long)bias);
+GDBSTUB_HANDLER(trace_status)
+{
+	(void)c; /* no tracepoints */
+	gdbstub_reply(s, "");
+}
+
+/* The client offers to look symbols up; we need none. */
+GDBSTUB_HANDLER(symbol)
+{
+	(void)c;
+	gdbstub_reply(s, "OK");
+}
+
+/* The process was there before the client. */
+GDBSTUB_HANDLER(attached)
+{
+	if (gdbstub_cur_accept(c, ':'))
+		gdbstub_cur_hex(c);
+	if (!gdbstub_cur_done(c))
+		gdbstub_reply_malformed(s);
+	else
+		gdbstub_reply(s, "1");
+}
+
+GDBSTUB_HANDLER(offsets)
+{
+	uint64_t bias = 0;
+	int ret;
+
+	if (!gdbstub_cur_done(c)) {
+		gdbstub_reply_malformed(s);
+		return;
+	}
+	ret = s->ops->offsets(s->ctx, &bias);
+	if (ret == -ENOENT || ret == -EOPNOTSUPP) {
+		gdbstub_reply(s, "");
+	} else if (ret < 0) {
+		gdbstub_reply_error(s, ret, "where the image lies is unknown");
+	} else {
+		unsigned long long b = bias;
+		gdbstub_reply_begin(s);
+		gdbstub_reply_fmt(s, "Text=%llx;Data=%llx;Bss=%llx", b, b, b);
+		gdbstub_reply_end(s);
+	}
 }
 
 /* --- threads */
 
-static bool is_alive(struct gdbstub *s, int tid)
+GDBSTUB_HANDLER(current_thread)
 {
-	int *tids;
-	size_t n = all_tids(s, &tids);
-	bool alive = false;
+	int tid = gdbstub_general_thread(s);
 
-	for (size_t i = 0; i < n; i++)
-		alive |= tids[i] == tid;
-	free(tids);
-	return alive;
+	if (!gdbstub_cur_done(c)) {
+		gdbstub_reply_malformed(s);
+	} else if (tid == 0) {
+		gdbstub_reply_error(s, ESRCH, "there is no thread");
+	} else {
+		gdbstub_reply_begin(s);
+		gdbstub_reply_fmt(s, "QC%x", (unsigned)tid);
+		gdbstub_reply_end(s);
+	}
 }
 
-void cmd_set_thread(struct gdbstub *s, struct cursor *a)
+/* As many as go into one packet of modest size; the client asks again until 'l'. */
+static void list_threads(struct gdbstub *s)
 {
-	bool g = cursor_take(a, 'g');
+	enum { PER_PACKET = 256 };
+	size_t n = gdbstub_threads(s), end;
+
+	if (s->listed >= n) {
+		gdbstub_reply(s, "l");
+		return;
+	}
+	end = n - s->listed > PER_PACKET ? s->listed + PER_PACKET : n;
+	gdbstub_reply_begin(s);
+	for (char sep = 'm'; s->listed < end; s->listed++, sep = ',')
+		gdbstub_reply_fmt(s, "%c%x", sep, (unsigned)s->tids[s->listed]);
+	gdbstub_reply_end(s);
+}
+
+GDBSTUB_HANDLER(first_threads)
+{
+	(void)c;
+	s->listed = 0;
+	list_threads(s);
+}
+
+GDBSTUB_HANDLER(next_threads)
+{
+	(void)c;
+	list_threads(s);
+}
+
+GDBSTUB_HANDLER(thread_info)
+{
+	char text[256];
 	int tid;
 
-	if ((!g && !cursor_take(a, 'c')) || !cursor_tid(a, &tid) || cursor_left(a)) {
-		reply_malformed(s);
+	gdbstub_cur_expect(c, ',');
+	tid = gdbstub_cur_thread(c);
+	if (!gdbstub_cur_done(c)) {
+		gdbstub_reply_malformed(s);
 		return;
 	}
-	if (tid > 0 && !is_alive(s, tid)) {
-		reply_error(s, ESRCH, NULL);
+	if (tid <= 0 || !gdbstub_thread_exists(s, tid)) {
+		gdbstub_reply_error(s, ESRCH, "there is no thread %d", tid);
 		return;
 	}
-	if (!g)
-		s->c_tid = tid;
-	else if (tid > 0) /* any or all: stay where the last stop was */
-		s->g_tid = tid;
-	reply_text(s, "OK");
-}
-
-void cmd_thread_alive(struct gdbstub *s, struct cursor *a)
-{
-	int tid;
-
-	if (!cursor_tid(a, &tid) || cursor_left(a))
-		reply_malformed(s);
-	else
-		reply_result(s, is_alive(s, tid) ? 0 : -ESRCH, NULL);
-}
-
-void cmd_current_thread(struct gdbstub *s, struct cursor *a)
-{
-	(void)a;
-	gdbstub_buf_printf(&s->reply, "QC%x", (unsigned)current_tid(s));
-}
-
-void cmd_first_threads(struct gdbstub *s, struct cursor *a)
-{
-	int *tids;
-	size_t n = all_tids(s, &tids);
-
-	(void)a;
-	for (size_t i = 0; i < n; i++)
-		gdbstub_buf_printf(&s->reply, "%c%x", i ? ',' : 'm', (unsigned)tids[i]);
-	free(tids);
-}
-
-void cmd_next_threads(struct gdbstub *s, struct cursor *a)
-{
-	(void)a;
-	reply_text(s, "l");
-}
-
-void cmd_thread_info(struct gdbstub *s, struct cursor *a)
-{
-	char text[256] = "";
-	int tid;
-
-	if (!cursor_tid(a, &tid) || cursor_left(a)) {
-		reply_malformed(s);
-		return;
-	}
-	if (!is_alive(s, tid)) {
-		reply_error(s, ESRCH, NULL);
-		return;
-	}
-	if (s->ops->thread_info)
-		s->ops->thread_info(s->ctx, tid, text, sizeof(text));
-	reply_hex(s, text, strlen(text));
+	gdbstub_describe_thread(s, tid, text, sizeof(text));
+	gdbstub_reply_begin(s);
+	gdbstub_reply_hex(s, text, strlen(text));
+	gdbstub_reply_end(s);
 }
 
 /* --- monitor */
 
-void gdbstub_monitor_print(struct gdbstub *s, const char *text, size_t len)
+/* A client that knows no E.text would only show a number: it gets the reason on its console. */
+static void refuse_command(struct gdbstub *s, int code, const struct gdbstub_err *err)
 {
-	enum { CHUNK = 4096 };
-	struct gdbstub_buf b = {0};
+	bool by_text = err->text[0] && !(s->features & GDBSTUB_CLIENT_ERROR_MESSAGE);
 
-	for (size_t at = 0; at < len; at += CHUNK) {
-		size_t n = len - at < CHUNK ? len - at : CHUNK;
-		char *to = gdbstub_buf_room(&b, 2 * n + 1);
-		if (!to)
-			break;
-		*to = 'O';
-		gdbstub_hex_encode(to + 1, text + at, n);
-		gdbstub_send(s, to, 2 * n + 1, false);
+	if (by_text) {
+		gdbstub_monitor_print(s, err->text, strnlen(err->text, sizeof(err->text)));
+		gdbstub_monitor_print(s, "\n", 1);
 	}
-	free(b.data);
+	gdbstub_console_flush(s);
+	if (by_text)
+		gdbstub_reply(s, "OK");
+	else
+		gdbstub_reply_op_error(s, code, err);
 }
 
-void cmd_monitor(struct gdbstub *s, struct cursor *a)
+GDBSTUB_HANDLER(monitor)
 {
 	struct gdbstub_err err = {0};
-	char cmd[4096];
+	char command[1024];
+	int ret;
 
-	if (cursor_left(a) / 2 >= sizeof(cmd)) {
-		reply_error(s, E2BIG, NULL);
+	gdbstub_cur_expect(c, ',');
+	gdbstub_cur_hex_text(c, command, sizeof(command));
+	if (!gdbstub_cur_done(c)) {
+		gdbstub_reply_malformed(s);
 		return;
 	}
-	ssize_t n = gdbstub_hex_decode(cmd, a->p, cursor_left(a));
-	if (n < 0) {
-		reply_malformed(s);
-		return;
+	s->in_monitor = true;
+	ret = s->ops->monitor(s->ctx, s, command, &err);
+	if (ret < 0) {
+		refuse_command(s, ret, &err);
+	} else {
+		gdbstub_console_flush(s);
+		gdbstub_reply(s, "OK");
 	}
-	cmd[n] = '\0';
-	int r = s->ops->monitor ? s->ops->monitor(s->ctx, s, cmd, &err) : -EOPNOTSUPP;
-	s->reply.len = 0;
-	if (r < 0 && err.text[0] && !s->error_text) {
-		/* a client that cannot read E.text would only show a number */
-		size_t len = strlen(err.text);
-		err.text[len < sizeof(err.text) - 1 ? len : len - 1] = '\n';
-		gdbstub_monitor_print(s, err.text, len < sizeof(err.text) - 1 ? len + 1 : len);
-		r = 0;
-	}
-	reply_result(s, r, &err);
-}
-
-/* --- physical-memory mode, as QEMU's stub has it */
-
-void cmd_phys_mode(struct gdbstub *s, struct cursor *a)
-{
-	(void)a;
-	if (s->ops->get_phys_mode)
-		reply_text(s, s->ops->get_phys_mode(s->ctx) ? "1" : "0");
-}
-
-void cmd_set_phys_mode(struct gdbstub *s, struct cursor *a)
-{
-	uint64_t on;
-
-	if (!s->ops->set_phys_mode)
-		return;
-	if (!cursor_hex(a, &on) || cursor_left(a) || on > 1)
-		reply_malformed(s);
-	else
-		reply_result(s, s->ops->set_phys_mode(s->ctx, on), NULL);
+	s->in_monitor = false;
 }

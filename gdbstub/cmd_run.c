@@ -1,323 +1,403 @@
-/* ? c s vCont D k, and every stop reply. */
+/* Running and stopping: ? c C s S vCont, stop replies, and the ends of a session. */
 #include "internal.h"
+
+#include "hex.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-int current_tid(struct gdbstub *s)
-{
-	int first = 1;
-
-	if (s->g_tid > 0)
-		return s->g_tid;
-	if (s->ops->threads)
-		s->ops->threads(s->ctx, &first, 1);
-	return first;
-}
-
-size_t all_tids(struct gdbstub *s, int **ret)
-{
-	size_t n = s->ops->threads ? s->ops->threads(s->ctx, NULL, 0) : 1;
-
-	*ret = calloc(n ? n : 1, sizeof(**ret));
-	if (!*ret)
-		return 0;
-	(*ret)[0] = 1;
-	size_t now = s->ops->threads ? s->ops->threads(s->ctx, *ret, n) : 1;
-	return now < n ? now : n;
-}
-
 /* --- stop replies */
 
-static void add_cause(struct gdbstub *s, const struct gdbstub_stop *stop)
+static void put_reason(struct gdbstub *s, const struct gdbstub_stop *stop)
 {
 	switch (stop->kind) {
 	case GDBSTUB_STOP_SWBREAK:
-		if (s->swbreak)
-			reply_text(s, "swbreak:;");
+		if (s->features & GDBSTUB_CLIENT_SWBREAK)
+			gdbstub_reply_fmt(s, "swbreak:;");
 		break;
 	case GDBSTUB_STOP_HWBREAK:
-		if (s->hwbreak)
-			reply_text(s, "hwbreak:;");
+		if (s->features & GDBSTUB_CLIENT_HWBREAK)
+			gdbstub_reply_fmt(s, "hwbreak:;");
 		break;
 	case GDBSTUB_STOP_WATCH:
-		gdbstub_buf_printf(&s->reply, "watch:%llx;", (unsigned long long)stop->addr);
+		gdbstub_reply_fmt(s, "watch:%llx;", (unsigned long long)stop->addr);
 		break;
 	case GDBSTUB_STOP_RWATCH:
-		gdbstub_buf_printf(&s->reply, "rwatch:%llx;", (unsigned long long)stop->addr);
+		gdbstub_reply_fmt(s, "rwatch:%llx;", (unsigned long long)stop->addr);
 		break;
 	case GDBSTUB_STOP_AWATCH:
-		gdbstub_buf_printf(&s->reply, "awatch:%llx;", (unsigned long long)stop->addr);
+		gdbstub_reply_fmt(s, "awatch:%llx;", (unsigned long long)stop->addr);
 		break;
 	default:
 		break;
 	}
 }
 
-/* pc, sp and fp save the client a g packet at most stops. */
-static void add_expedited(struct gdbstub *s, int tid)
+/* What the client would ask for next anyway. */
+static void put_expedited(struct gdbstub *s, int tid)
 {
-	unsigned regs[] = {s->arch->fp_reg, s->arch->sp_reg, s->arch->pc_reg};
+	const unsigned regs[] = {s->arch->pc_reg, s->arch->sp_reg, s->arch->fp_reg};
 
 	for (size_t i = 0; i < sizeof(regs) / sizeof(regs[0]); i++) {
-		struct gdbstub_err err;
-		size_t before = s->reply.len;
-		if (regs[i] >= s->arch->nregs)
+		struct gdbstub_err err = {0};
+		char value[512];
+		if (!s->ops->read_reg || regs[i] >= s->arch->nregs || s->arch->regs[regs[i]].bits > 64 ||
+		    (i > 0 && regs[i] == regs[i - 1]))
 			continue;
-		gdbstub_buf_printf(&s->reply, "%x:", regs[i]);
-		size_t value = s->reply.len;
-		if (add_reg(s, tid, regs[i], &err) < 0 || s->reply.data[value] == 'x')
-			s->reply.len = before;
-		else
-			reply_text(s, ";");
+		if (s->ops->read_reg(s->ctx, tid, regs[i], value, &err) < 0)
+			continue;
+		gdbstub_reply_fmt(s, "%02x:", regs[i]);
+		gdbstub_reply_hex(s, value, s->arch->regs[regs[i]].bits / 8);
+		gdbstub_reply_raw(s, ";", 1);
 	}
 }
 
-void stop_reply(struct gdbstub *s, const struct gdbstub_stop *stop)
+void gdbstub_send_stop(struct gdbstub *s, const struct gdbstub_stop *stop)
 {
+	gdbstub_reply_begin(s);
 	if (stop->kind == GDBSTUB_STOP_EXITED) {
-		gdbstub_buf_printf(&s->reply, "W%02x", (unsigned)stop->code & 0xff);
-		return;
-	}
-	if (stop->kind == GDBSTUB_STOP_KILLED) {
-		gdbstub_buf_printf(&s->reply, "X%02x", (unsigned)stop->signal & 0xff);
-		return;
-	}
-	s->g_tid = s->c_tid = stop->tid;
-	gdbstub_buf_printf(&s->reply, "T%02xthread:%x;", (unsigned)stop->signal & 0xff, (unsigned)stop->tid);
-	add_cause(s, stop);
-	add_expedited(s, stop->tid);
-}
-
-void gdbstub_report_stop(struct gdbstub *s, const struct gdbstub_stop *stop)
-{
-	if (!s->running)
-		return;
-	s->running = false;
-	s->reply.len = 0;
-	stop_reply(s, stop);
-	gdbstub_send(s, s->reply.data ? s->reply.data : "", s->reply.len, false);
-}
-
-void cmd_why(struct gdbstub *s, struct cursor *a)
-{
-	struct gdbstub_stop stop = {.kind = GDBSTUB_STOP_SIGNAL, .tid = 1, .signal = 5};
-	int r = s->ops->stop_reason ? s->ops->stop_reason(s->ctx, &stop) : 0;
-
-	(void)a;
-	if (r == -EBUSY || s->running) { /* it will be answered by the stop itself */
-		s->running = true;
-		s->quiet = true;
-		s->ops->interrupt(s->ctx);
-	} else if (r < 0) {
-		reply_error(s, r, NULL);
+		gdbstub_reply_fmt(s, "W%02x", (unsigned)stop->code & 0xff);
+	} else if (stop->kind == GDBSTUB_STOP_KILLED) {
+		gdbstub_reply_fmt(s, "X%02x", (unsigned)stop->signal & 0xff);
 	} else {
-		stop_reply(s, &stop);
+		/* the client takes this thread for the selected one from now on */
+		s->g_tid = stop->tid;
+		gdbstub_reply_fmt(s, "T%02xthread:%x;", (unsigned)stop->signal & 0xff, (unsigned)stop->tid);
+		put_reason(s, stop);
+		put_expedited(s, stop->tid);
 	}
+	gdbstub_reply_end(s);
 }
 
-/* --- going on */
-
-static bool prepare(struct gdbstub *s)
+/* Not stopped though this client resumed nothing: stop it, and that stop is the answer. */
+GDBSTUB_HANDLER(reason)
 {
-	int *tids;
-	size_t n = all_tids(s, &tids);
-	struct gdbstub_resume *r = n ? reallocarray(s->resume, n, sizeof(*r)) : NULL;
+	struct gdbstub_stop stop = {.kind = GDBSTUB_STOP_SIGNAL, .signal = 5};
+	int ret = 0;
 
-	if (r) {
-		s->resume = r;
-		s->nresume = n;
-		for (size_t i = 0; i < n; i++)
-			r[i] = (struct gdbstub_resume){.tid = tids[i], .act = GDBSTUB_NONE};
-	}
-	free(tids);
-	return r;
-}
-
-static void go(struct gdbstub *s)
-{
-	struct gdbstub_err err = {0};
-	int r = s->ops->resume ? s->ops->resume(s->ctx, s->resume, s->nresume, &err) : -EOPNOTSUPP;
-
-	if (r < 0) {
-		reply_error(s, r, &err);
+	if (!gdbstub_cur_done(c)) {
+		gdbstub_reply_malformed(s);
 		return;
 	}
-	s->running = true;
-	s->quiet = true;
+	if (s->ops->stop_reason)
+		ret = s->ops->stop_reason(s->ctx, &stop);
+	else
+		stop.tid = gdbstub_general_thread(s);
+	if (ret == -EBUSY && s->ops->interrupt) {
+		s->running = true;
+		s->ops->interrupt(s->ctx);
+	} else if (ret < 0) {
+		gdbstub_reply_error(s, ret, "why the target stopped is unknown");
+	} else {
+		gdbstub_send_stop(s, &stop);
+	}
 }
 
-/* c [addr], C sig[;addr], s [addr], S sig[;addr]: the letter is gone, so it is looked at again. */
-static void old_resume(struct gdbstub *s, struct cursor *a, bool step)
-{
-	char letter = s->packet[0];
-	uint64_t sig = 0, addr;
-	struct gdbstub_err err = {0};
+/* --- resuming */
 
-	if ((letter == 'C' || letter == 'S') && !cursor_hex(a, &sig)) {
-		reply_malformed(s);
-		return;
+/* NULL: an error was sent. One entry for each thread, all GDBSTUB_NONE. */
+static struct gdbstub_resume *new_plan(struct gdbstub *s)
+{
+	size_t n = gdbstub_threads(s);
+	struct gdbstub_resume *plan = n ? calloc(n, sizeof(*plan)) : NULL;
+
+	if (!plan) {
+		gdbstub_reply_error(s, n ? ENOMEM : ESRCH, n ? "no memory" : "there is no thread");
+		return NULL;
 	}
-	if ((letter == 'C' || letter == 'S') && cursor_left(a) && !cursor_take(a, ';')) {
-		reply_malformed(s);
-		return;
-	}
-	int only = s->c_tid > 0 ? s->c_tid : step ? current_tid(s) : 0;
-	if (cursor_left(a)) {
-		uint8_t pc[64] = {0};
-		if (!cursor_hex(a, &addr) || cursor_left(a)) {
-			reply_malformed(s);
-			return;
-		}
-		memcpy(pc, &addr, sizeof(addr));
-		int r = s->ops->write_reg
-				? s->ops->write_reg(s->ctx, only > 0 ? only : current_tid(s), s->arch->pc_reg, pc, &err)
-				: -EOPNOTSUPP;
-		if (r < 0) {
-			reply_error(s, r, &err);
-			return;
-		}
-	}
-	if (!prepare(s)) {
-		reply_error(s, ENOMEM, NULL);
-		return;
-	}
-	for (size_t i = 0; i < s->nresume; i++)
-		if (step ? s->resume[i].tid == only : only <= 0 || s->resume[i].tid == only) {
-			s->resume[i].act = step ? GDBSTUB_STEP : GDBSTUB_CONT;
-			s->resume[i].signal = (int)sig;
-		}
-	go(s);
+	for (size_t i = 0; i < n; i++)
+		plan[i].tid = s->tids[i];
+	return plan;
 }
 
-void cmd_continue(struct gdbstub *s, struct cursor *a)
+static bool anything_runs(const struct gdbstub_resume *plan, size_t n)
 {
-	old_resume(s, a, false);
-}
-
-void cmd_step(struct gdbstub *s, struct cursor *a)
-{
-	old_resume(s, a, true);
-}
-
-void cmd_vcont_query(struct gdbstub *s, struct cursor *a)
-{
-	(void)a;
-	reply_text(s, "vCont;c;C;s;S;t;r");
-}
-
-/* One action without its thread. */
-static bool parse_action(struct cursor *a, struct gdbstub_resume *ret)
-{
-	uint64_t v, end;
-
-	*ret = (struct gdbstub_resume){0};
-	if (a->p == a->end)
-		return false;
-	switch (*a->p++) {
-	case 'C':
-		if (!cursor_hex(a, &v))
-			return false;
-		ret->signal = (int)(v & 0xff);
-		/* fall through */
-	case 'c':
-		ret->act = GDBSTUB_CONT;
-		return true;
-	case 'S':
-		if (!cursor_hex(a, &v))
-			return false;
-		ret->signal = (int)(v & 0xff);
-		/* fall through */
-	case 's':
-		ret->act = GDBSTUB_STEP;
-		return true;
-	case 't':
-		ret->act = GDBSTUB_STOP;
-		return true;
-	case 'r':
-		if (!cursor_hex(a, &v) || !cursor_take(a, ',') || !cursor_hex(a, &end))
-			return false;
-		ret->act = GDBSTUB_RANGE;
-		ret->start = v;
-		ret->end = end;
-		return true;
-	}
+	for (size_t i = 0; i < n; i++)
+		if (plan[i].act != GDBSTUB_NONE && plan[i].act != GDBSTUB_STOP)
+			return true;
 	return false;
 }
 
-void cmd_vcont(struct gdbstub *s, struct cursor *a)
+/* The op may report the stop before it returns. */
+static void resume(struct gdbstub *s, const struct gdbstub_resume *plan, size_t n)
 {
-	if (!prepare(s)) {
-		reply_error(s, ENOMEM, NULL);
+	struct gdbstub_err err = {0};
+	int ret;
+
+	if (!anything_runs(plan, n)) {
+		gdbstub_reply_error(s, EINVAL, "no thread would run, so none would ever stop");
 		return;
 	}
-	do {
-		struct gdbstub_resume act;
-		int tid = -1;
-		bool known = false;
-		if (!parse_action(a, &act) || (cursor_take(a, ':') && !cursor_tid(a, &tid))) {
-			reply_malformed(s);
-			return;
-		}
-		if (tid == 0) /* any: there is always a first one */
-			tid = s->resume[0].tid;
-		for (size_t i = 0; i < s->nresume; i++) {
-			if (tid > 0 && s->resume[i].tid != tid)
-				continue;
-			known = true;
-			if (s->resume[i].act == GDBSTUB_NONE) { /* the leftmost action counts */
-				act.tid = s->resume[i].tid;
-				s->resume[i] = act;
-			}
-		}
-		if (!known) {
-			reply_error(s, ESRCH, NULL);
-			return;
-		}
-	} while (cursor_take(a, ';'));
-	if (cursor_left(a))
-		reply_malformed(s);
-	else
-		go(s);
+	s->running = true;
+	ret = s->ops->resume(s->ctx, plan, n, &err);
+	if (ret < 0) {
+		s->running = false;
+		gdbstub_reply_op_error(s, ret, &err);
+	}
 }
 
-void cmd_ctrl_c(struct gdbstub *s, struct cursor *a)
+/* The old packets. Hc names one thread: it alone runs. Else the selected thread acts and the others continue. */
+static void resume_old(struct gdbstub *s, enum gdbstub_action act, int signal)
 {
-	(void)a;
+	struct gdbstub_resume *plan = new_plan(s);
+	bool alone = s->c_tid > 0, found = false;
+	int tid = alone ? s->c_tid : gdbstub_general_thread(s);
+	size_t n = s->ntids;
+
+	if (!plan)
+		return;
+	for (size_t i = 0; i < n; i++) {
+		if (plan[i].tid == tid) {
+			plan[i].act = act;
+			plan[i].signal = signal;
+			found = true;
+		} else if (!alone) {
+			plan[i].act = GDBSTUB_CONT;
+		}
+	}
+	if (found)
+		resume(s, plan, n);
+	else
+		gdbstub_reply_error(s, ESRCH, "thread %d is gone", tid);
+	free(plan);
+}
+
+static bool set_pc(struct gdbstub *s, uint64_t addr)
+{
+	int tid = s->c_tid > 0 ? s->c_tid : gdbstub_general_thread(s), ret;
+	struct gdbstub_err err = {0};
+	char value[512] = {0};
+
+	if (!s->ops->write_reg || s->arch->pc_reg >= s->arch->nregs || tid == 0) {
+		gdbstub_reply_error(s, EOPNOTSUPP, "the pc cannot be set");
+		return false;
+	}
+	for (unsigned i = 0; i < sizeof(addr); i++)
+		value[i] = (char)(addr >> 8 * i);
+	ret = s->ops->write_reg(s->ctx, tid, s->arch->pc_reg, value, &err);
+	if (ret < 0)
+		gdbstub_reply_op_error(s, ret, &err);
+	return ret == 0;
+}
+
+/* c[ADDR], s[ADDR], C SIG[;ADDR], S SIG[;ADDR] */
+static void old_packet(struct gdbstub *s, struct gdbstub_cur *c, enum gdbstub_action act, bool has_signal)
+{
+	int signal = has_signal ? (int)gdbstub_cur_hex_max(c, 0xff) : 0;
+	bool has_addr = has_signal ? gdbstub_cur_accept(c, ';') : gdbstub_cur_left(c) > 0;
+	uint64_t addr = has_addr ? gdbstub_cur_hex(c) : 0;
+
+	if (!gdbstub_cur_done(c)) {
+		gdbstub_reply_malformed(s);
+		return;
+	}
+	if (!has_addr || set_pc(s, addr))
+		resume_old(s, act, signal);
+}
+
+GDBSTUB_HANDLER(cont)
+{
+	old_packet(s, c, GDBSTUB_CONT, false);
+}
+
+GDBSTUB_HANDLER(cont_sig)
+{
+	old_packet(s, c, GDBSTUB_CONT, true);
+}
+
+GDBSTUB_HANDLER(step)
+{
+	old_packet(s, c, GDBSTUB_STEP, false);
+}
+
+GDBSTUB_HANDLER(step_sig)
+{
+	old_packet(s, c, GDBSTUB_STEP, true);
+}
+
+GDBSTUB_HANDLER(vcont_query)
+{
+	(void)c;
+	gdbstub_reply(s, "vCont;c;C;s;S;t;r");
+}
+
+/* One action, without its thread id, into a template. */
+static struct gdbstub_resume parse_action(struct gdbstub_cur *c)
+{
+	struct gdbstub_resume r = {0};
+	char what = '\0';
+
+	if (c->p < c->end)
+		what = *c->p++;
+	switch (what) {
+	case 'c':
+	case 's':
+		r.act = what == 'c' ? GDBSTUB_CONT : GDBSTUB_STEP;
+		break;
+	case 'C':
+	case 'S':
+		r.act = what == 'C' ? GDBSTUB_CONT : GDBSTUB_STEP;
+		r.signal = (int)gdbstub_cur_hex_max(c, 0xff);
+		break;
+	case 'r':
+		r.act = GDBSTUB_RANGE;
+		r.start = gdbstub_cur_hex(c);
+		gdbstub_cur_expect(c, ',');
+		r.end = gdbstub_cur_hex(c);
+		if (r.end < r.start)
+			c->bad = true;
+		break;
+	case 't':
+		r.act = GDBSTUB_STOP;
+		break;
+	default:
+		c->bad = true;
+	}
+	return r;
+}
+
+/* Give the action to the threads it names that have none yet: the leftmost match wins. false: no such thread. */
+static bool apply(struct gdbstub_resume *plan, size_t n, struct gdbstub_resume r, int tid)
+{
+	bool found = tid < 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (tid > 0 && plan[i].tid != tid)
+			continue;
+		found = true;
+		if (plan[i].act == GDBSTUB_NONE) {
+			r.tid = plan[i].tid;
+			plan[i] = r;
+		}
+	}
+	return found;
+}
+
+GDBSTUB_HANDLER(vcont)
+{
+	struct gdbstub_resume *plan = new_plan(s);
+	int general = gdbstub_general_thread(s);
+	size_t n = s->ntids;
+	bool known = true;
+
+	if (!plan)
+		return;
+	do {
+		struct gdbstub_resume r;
+		int tid = -1;
+		gdbstub_cur_expect(c, ';');
+		r = parse_action(c);
+		if (gdbstub_cur_accept(c, ':'))
+			tid = gdbstub_cur_thread(c);
+		if (!c->bad)
+			known = apply(plan, n, r, tid ? tid : general) && known;
+	} while (!c->bad && c->p < c->end);
+	if (c->bad)
+		gdbstub_reply_malformed(s);
+	else if (!known)
+		gdbstub_reply_error(s, ESRCH, "there is no such thread");
+	else
+		resume(s, plan, n);
+	free(plan);
+}
+
+GDBSTUB_HANDLER(ctrl_c)
+{
+	if (!gdbstub_cur_done(c)) {
+		gdbstub_reply_malformed(s);
+		return;
+	}
+	gdbstub_reply(s, "OK");
 	if (s->running)
 		s->ops->interrupt(s->ctx);
-	reply_text(s, "OK");
 }
 
-/* --- ends */
+/* --- the end */
 
-void cmd_detach(struct gdbstub *s, struct cursor *a)
+static void end_by_kill(struct gdbstub *s)
 {
-	(void)a;
-	if (s->ops->clear_points)
-		s->ops->clear_points(s->ctx);
-	int r = s->ops->detach ? s->ops->detach(s->ctx) : 0;
-	if (r < 0) {
-		reply_error(s, r, NULL);
+	s->over = true;
+	s->running = false;
+	if (s->ops->kill)
+		s->ops->kill(s->ctx);
+}
+
+GDBSTUB_HANDLER(kill)
+{
+	(void)c; /* nothing to answer, and nothing to misunderstand */
+	end_by_kill(s);
+}
+
+/* ;PID, where there is one process */
+GDBSTUB_HANDLER(vkill)
+{
+	gdbstub_cur_expect(c, ';');
+	gdbstub_cur_hex(c);
+	if (!gdbstub_cur_done(c)) {
+		gdbstub_reply_malformed(s);
 		return;
 	}
-	reply_text(s, "OK");
+	gdbstub_reply(s, "OK");
+	end_by_kill(s);
+}
+
+GDBSTUB_HANDLER(detach)
+{
+	int ret;
+
+	if (gdbstub_cur_accept(c, ';'))
+		gdbstub_cur_hex(c);
+	if (!gdbstub_cur_done(c)) {
+		gdbstub_reply_malformed(s);
+		return;
+	}
+	if (s->ops->clear_points)
+		s->ops->clear_points(s->ctx);
+	ret = s->ops->detach ? s->ops->detach(s->ctx) : 0;
+	if (ret < 0) {
+		gdbstub_reply_error(s, ret, "the target cannot be let go");
+		return;
+	}
+	gdbstub_reply(s, "OK");
 	s->over = s->detached = true;
 }
 
-void cmd_kill(struct gdbstub *s, struct cursor *a)
+GDBSTUB_HANDLER(restart)
 {
-	(void)a;
-	if (s->ops->kill)
-		s->ops->kill(s->ctx);
-	s->quiet = true;
-	s->over = true;
+	(void)s, (void)c; /* R has no reply, supported or not */
 }
 
-void cmd_vkill(struct gdbstub *s, struct cursor *a)
+/* --- threads */
+
+GDBSTUB_HANDLER(set_thread)
 {
-	cmd_kill(s, a);
-	s->quiet = false;
-	reply_text(s, "OK");
+	char what = c->p < c->end ? *c->p++ : '\0';
+	int tid = gdbstub_cur_thread(c);
+
+	if ((what != 'g' && what != 'c') || !gdbstub_cur_done(c)) {
+		gdbstub_reply_malformed(s);
+		return;
+	}
+	if (tid > 0 && !gdbstub_thread_exists(s, tid)) {
+		gdbstub_reply_error(s, ESRCH, "there is no thread %d", tid);
+		return;
+	}
+	if (what == 'c')
+		s->c_tid = tid;
+	else if (tid > 0) /* any: the one selected will do */
+		s->g_tid = tid;
+	gdbstub_reply(s, "OK");
+}
+
+GDBSTUB_HANDLER(thread_alive)
+{
+	int tid = gdbstub_cur_thread(c);
+
+	if (!gdbstub_cur_done(c) || tid <= 0)
+		gdbstub_reply_malformed(s);
+	else if (!gdbstub_thread_exists(s, tid))
+		gdbstub_reply_error(s, ESRCH, "there is no thread %d", tid);
+	else
+		gdbstub_reply(s, "OK");
 }

@@ -1,243 +1,122 @@
-/* qXfer objects and vFile: texts and the image file in pieces. */
+/* qXfer:OBJECT:read:ANNEX:OFFSET,LENGTH: texts in pieces. */
 #include "internal.h"
 
 #include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-/* --- qXfer:OBJECT:read:ANNEX:OFFSET,LENGTH */
+/* Texts the target serves, besides what we write ourselves. */
+static const char *const objects[] = {"memory-map", "exec-file", "libraries", "auxv", "osdata"};
 
-static void add_escaped(struct gdbstub_buf *b, const char *text)
+static int get_object(struct gdbstub *s, const char *object, const char *annex, const void **data, size_t *len)
 {
-	for (; *text; text++)
-		switch (*text) {
-		case '&':
-			gdbstub_buf_add(b, "&amp;", 5);
-			break;
-		case '<':
-			gdbstub_buf_add(b, "&lt;", 4);
-			break;
-		case '"':
-			gdbstub_buf_add(b, "&quot;", 6);
-			break;
-		default:
-			gdbstub_buf_add(b, text, 1);
-		}
+	return s->ops->object ? s->ops->object(s->ctx, object, annex, data, len) : -EOPNOTSUPP;
 }
 
-static char *make_threads_xml(struct gdbstub *s)
+void gdbstub_announce_objects(struct gdbstub *s)
 {
-	struct gdbstub_buf b = {0};
-	int *tids;
-	size_t n = all_tids(s, &tids);
+	const void *data;
+	size_t len;
 
-	gdbstub_buf_printf(&b, "<?xml version=\"1.0\"?>\n<threads>\n");
+	for (size_t i = 0; i < sizeof(objects) / sizeof(objects[0]); i++)
+		if (get_object(s, objects[i], "", &data, &len) != -EOPNOTSUPP)
+			gdbstub_reply_fmt(s, ";qXfer:%s:read+", objects[i]);
+}
+
+static int build_threads(struct gdbstub *s)
+{
+	struct gdbstub_buf *b = &s->xfer;
+	size_t n = gdbstub_threads(s);
+	char text[256];
+
+	b->len = 0;
+	gdbstub_buf_str(b, "<?xml version=\"1.0\"?>\n<threads>\n");
 	for (size_t i = 0; i < n; i++) {
-		char text[256] = "";
-		if (s->ops->thread_info)
-			s->ops->thread_info(s->ctx, tids[i], text, sizeof(text));
-		gdbstub_buf_printf(&b, "<thread id=\"%x\" core=\"%zu\">", (unsigned)tids[i], i);
-		add_escaped(&b, text);
-		gdbstub_buf_printf(&b, "</thread>\n");
+		gdbstub_describe_thread(s, s->tids[i], text, sizeof(text));
+		gdbstub_buf_fmt(b, "<thread id=\"%x\" core=\"%zu\">", (unsigned)s->tids[i], i);
+		gdbstub_buf_xml(b, text);
+		gdbstub_buf_str(b, "</thread>\n");
 	}
-	gdbstub_buf_printf(&b, "</threads>\n");
-	free(tids);
-	if (b.failed) {
-		free(b.data);
-		return NULL;
-	}
-	return b.data;
+	gdbstub_buf_str(b, "</threads>\n");
+	return b->failed ? -ENOMEM : 0;
 }
 
-static int own_object(struct gdbstub *s, const char *object, const char *annex, bool begin, const void **ret, size_t *len)
+static int xfer_features(struct gdbstub *s, const char *annex, const void **data, size_t *len)
 {
-	char **text;
-
-	if (strcmp(object, "features") == 0) {
-		if (strcmp(annex, "target.xml") != 0)
-			return -ENOENT;
-		text = &s->xml;
-		if (!*text)
-			*text = gdbstub_target_xml(s->arch);
-	} else if (strcmp(object, "threads") == 0) {
-		if (*annex)
-			return -ENOENT;
-		text = &s->threads_xml;
-		if (!*text || begin) {
-			free(*text);
-			*text = make_threads_xml(s);
-		}
-	} else {
-		return -EOPNOTSUPP;
-	}
-	if (!*text)
+	if (strcmp(annex, "target.xml") != 0)
+		return -ENOENT;
+	if (!s->xml)
+		s->xml = gdbstub_target_xml(s->arch);
+	if (!s->xml)
 		return -ENOMEM;
-	*ret = *text;
-	*len = strlen(*text);
+	*data = s->xml;
+	*len = strlen(s->xml);
 	return 0;
 }
 
-static bool take_word(struct cursor *a, char *buf, size_t size)
+/* One client reads it from its start in pieces; they must fit together while threads change what they do. */
+static int xfer_threads(struct gdbstub *s, uint64_t off, const void **data, size_t *len)
 {
-	const char *colon = memchr(a->p, ':', cursor_left(a));
-	size_t n = colon ? (size_t)(colon - a->p) : size;
-
-	if (n >= size)
-		return false;
-	memcpy(buf, a->p, n);
-	buf[n] = '\0';
-	a->p = colon + 1;
-	return strlen(buf) == n;
+	if (off == 0 && build_threads(s) < 0)
+		return -ENOMEM;
+	*data = s->xfer.data ? s->xfer.data : "";
+	*len = s->xfer.len;
+	return 0;
 }
 
-void cmd_xfer(struct gdbstub *s, struct cursor *a)
+static int xfer_find(struct gdbstub *s, const char *object, const char *annex, uint64_t off, const void **data, size_t *len)
 {
-	char object[32], verb[8], annex[256];
+	if (strcmp(object, "features") == 0)
+		return xfer_features(s, annex, data, len);
+	if (strcmp(object, "threads") == 0)
+		return xfer_threads(s, off, data, len);
+	for (size_t i = 0; i < sizeof(objects) / sizeof(objects[0]); i++)
+		if (strcmp(object, objects[i]) == 0)
+			return get_object(s, object, annex, data, len);
+	return -EOPNOTSUPP;
+}
+
+static void copy_text(struct gdbstub_cur *from, char *out, size_t size)
+{
+	size_t n = gdbstub_cur_left(from);
+
+	if (n >= size || memchr(from->p, '\0', n))
+		from->bad = true;
+	else
+		memcpy(out, from->p, n);
+	out[from->bad ? 0 : n] = '\0';
+}
+
+GDBSTUB_HANDLER(xfer)
+{
+	struct gdbstub_cur object, op, annex;
+	char name[32], which[256];
+	const void *data = NULL;
 	uint64_t off, want;
-	const void *p;
-	size_t len;
+	size_t len = 0;
+	int ret;
 
-	if (!take_word(a, object, sizeof(object)) || !take_word(a, verb, sizeof(verb)))
-		return;
-	if (strcmp(verb, "read") != 0)
-		return;
-	if (!take_word(a, annex, sizeof(annex)) || !cursor_hex(a, &off) || !cursor_take(a, ',') || !cursor_hex(a, &want) ||
-	    cursor_left(a)) {
-		reply_malformed(s);
-		return;
-	}
-	int r = own_object(s, object, annex, off == 0, &p, &len);
-	if (r == -EOPNOTSUPP && s->ops->object)
-		r = s->ops->object(s->ctx, object, annex, &p, &len);
-	if (r < 0) {
-		if (r == -ENOENT)
-			reply_text(s, "E00"); /* the documented answer to a wrong annex */
-		else
-			reply_error(s, r, NULL);
+	gdbstub_cur_expect(c, ':');
+	object = gdbstub_cur_until(c, ':');
+	op = gdbstub_cur_until(c, ':');
+	annex = gdbstub_cur_until(c, ':');
+	copy_text(&object, name, sizeof(name));
+	copy_text(&annex, which, sizeof(which));
+	off = gdbstub_cur_hex(c);
+	gdbstub_cur_expect(c, ',');
+	want = gdbstub_cur_hex(c);
+	if (object.bad || !gdbstub_cur_is(&op, "read")) {
+		gdbstub_reply(s, "");
 		return;
 	}
-	if (off > len)
-		off = len;
-	size_t n = len - off < want ? len - (size_t)off : (size_t)want;
-	if (n > GDBSTUB_PACKET_SIZE / 2 - 8) /* every byte may need an escape */
-		n = GDBSTUB_PACKET_SIZE / 2 - 8;
-	reply_text(s, off + n < len ? "m" : "l");
-	gdbstub_buf_add(&s->reply, (const char *)p + off, n);
-	s->binary = true;
-}
-
-/* --- vFile: GDB manual, "File-I/O Remote Protocol Extension" for the numbers */
-
-static void file_error(struct gdbstub *s, int code)
-{
-	static const int known[] = {ENOENT, EACCES, EBADF, EINVAL, EMFILE, EIO, EPERM, EISDIR};
-	int number = 9999;
-
-	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
-		if (known[i] == -code)
-			number = -code; /* the same numbers as here */
-	s->reply.len = 0;
-	s->binary = false;
-	gdbstub_buf_printf(&s->reply, "F-1,%x", (unsigned)number);
-}
-
-void cmd_file_setfs(struct gdbstub *s, struct cursor *a)
-{
-	(void)a;
-	reply_text(s, "F0");
-}
-
-void cmd_file_open(struct gdbstub *s, struct cursor *a)
-{
-	const char *comma = memchr(a->p, ',', cursor_left(a));
-	char path[4096];
-	uint64_t flags;
-
-	if (!s->ops->file_open)
-		return;
-	if (!comma || (size_t)(comma - a->p) / 2 >= sizeof(path)) {
-		file_error(s, -EINVAL);
+	if (!gdbstub_cur_done(c) || annex.bad || want == 0) {
+		gdbstub_reply_malformed(s);
 		return;
 	}
-	ssize_t n = gdbstub_hex_decode(path, a->p, (size_t)(comma - a->p));
-	a->p = comma + 1;
-	if (n < 0 || !cursor_hex(a, &flags) || memchr(path, 0, (size_t)n)) {
-		file_error(s, -EINVAL);
-		return;
-	}
-	path[n] = '\0';
-	int fd = flags & 3 ? -EACCES : s->ops->file_open(s->ctx, path); /* read only */
-	if (fd < 0)
-		file_error(s, fd);
+	ret = xfer_find(s, name, which, off, &data, &len);
+	if (ret == -EOPNOTSUPP)
+		gdbstub_reply(s, "");
+	else if (ret < 0)
+		gdbstub_reply_error(s, ret, "%s: %s", name, strerror(-ret));
 	else
-		gdbstub_buf_printf(&s->reply, "F%x", (unsigned)fd);
-}
-
-void cmd_file_pread(struct gdbstub *s, struct cursor *a)
-{
-	uint64_t fd, want, off;
-	char head[24];
-
-	if (!s->ops->file_pread)
-		return;
-	if (!cursor_hex(a, &fd) || !cursor_take(a, ',') || !cursor_hex(a, &want) || !cursor_take(a, ',') ||
-	    !cursor_hex(a, &off) || fd > INT32_MAX) {
-		file_error(s, -EINVAL);
-		return;
-	}
-	if (want > GDBSTUB_PACKET_SIZE / 2 - 32)
-		want = GDBSTUB_PACKET_SIZE / 2 - 32;
-	char *buf = malloc(want + 1);
-	ssize_t n = buf ? s->ops->file_pread(s->ctx, (int)fd, buf, (size_t)want, off) : -ENOMEM;
-	if (n < 0) {
-		file_error(s, (int)n);
-	} else {
-		gdbstub_buf_add(&s->reply, head, (size_t)snprintf(head, sizeof(head), "F%zx;", (size_t)n));
-		gdbstub_buf_add(&s->reply, buf, (size_t)n);
-		s->binary = true;
-	}
-	free(buf);
-}
-
-static void put_be(uint8_t *p, uint64_t v, unsigned len)
-{
-	for (unsigned i = 0; i < len; i++)
-		p[i] = (uint8_t)(v >> 8 * (len - 1 - i));
-}
-
-void cmd_file_fstat(struct gdbstub *s, struct cursor *a)
-{
-	/* struct stat of the protocol: mode is the third word, size begins at 28, block size at 36, blocks at 44 */
-	uint8_t st[64] = {0};
-	uint64_t fd;
-
-	if (!s->ops->file_size)
-		return;
-	int64_t size = cursor_hex(a, &fd) && fd <= INT32_MAX ? s->ops->file_size(s->ctx, (int)fd) : -EINVAL;
-	if (size < 0) {
-		file_error(s, (int)size);
-		return;
-	}
-	put_be(st + 8, 0100444, 4);
-	put_be(st + 12, 1, 4);
-	put_be(st + 28, (uint64_t)size, 8);
-	put_be(st + 36, 512, 8);
-	put_be(st + 44, ((uint64_t)size + 511) / 512, 8);
-	reply_text(s, "F40;");
-	gdbstub_buf_add(&s->reply, st, sizeof(st));
-	s->binary = true;
-}
-
-void cmd_file_close(struct gdbstub *s, struct cursor *a)
-{
-	uint64_t fd;
-
-	if (!s->ops->file_close)
-		return;
-	int r = cursor_hex(a, &fd) && fd <= INT32_MAX ? s->ops->file_close(s->ctx, (int)fd) : -EINVAL;
-	if (r < 0)
-		file_error(s, r);
-	else
-		reply_text(s, "F0");
+		gdbstub_reply_xfer(s, data, len, off, want);
 }

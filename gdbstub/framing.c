@@ -1,270 +1,135 @@
-/* The byte machine: $payload#checksum, acks, escapes, run lengths, ^C. Knows no packet. GDB manual, "Overview" of the protocol.
- */
+/* Bytes to packets: $...#cc, acknowledgements, escapes, run lengths, ^C. Knows no packet's meaning. */
 #include "internal.h"
 
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "hex.h"
 
-/* --- buffers */
+#include <errno.h>
 
-char *gdbstub_buf_room(struct gdbstub_buf *b, size_t n)
+static void begin(struct gdbstub_frame *f)
 {
-	if (b->cap - b->len < n) {
-		size_t cap = b->cap ? b->cap : 256;
-		while (cap - b->len < n)
-			cap *= 2;
-		char *data = realloc(b->data, cap);
-		if (!data) {
-			b->failed = true;
-			return NULL;
-		}
-		b->data = data;
-		b->cap = cap;
-	}
-	return b->data + b->len;
+	f->state = FRAME_BODY;
+	f->len = 0;
+	f->sum = 0;
+	f->last = -1;
+	f->escaped = f->malformed = f->oversize = false;
 }
 
-void gdbstub_buf_add(struct gdbstub_buf *b, const void *p, size_t n)
+static void store(struct gdbstub_frame *f, char c)
 {
-	char *to = n ? gdbstub_buf_room(b, n) : NULL;
-	if (!to)
+	if (!f->escaped && c == '}') {
+		f->escaped = true;
 		return;
-	memcpy(to, p, n);
-	b->len += n;
-}
-
-void gdbstub_buf_printf(struct gdbstub_buf *b, const char *fmt, ...)
-{
-	va_list ap, again;
-
-	va_start(ap, fmt);
-	va_copy(again, ap);
-	int n = vsnprintf(NULL, 0, fmt, ap);
-	char *to = n >= 0 ? gdbstub_buf_room(b, (size_t)n + 1) : NULL;
-	if (to) {
-		vsnprintf(to, (size_t)n + 1, fmt, again);
-		b->len += (size_t)n;
 	}
-	va_end(again);
-	va_end(ap);
-}
-
-/* --- to the client */
-
-static bool is_special(uint8_t c)
-{
-	return c == '#' || c == '$' || c == '}' || c == '*';
-}
-
-/* Copies of blocks without special characters run at memory speed: `x` is made for bulk. */
-enum { BLOCK = 64 };
-
-__attribute__((optimize("O3"))) static bool plain_block(const uint8_t *p, uint8_t *sum)
-{
-	uint8_t total = 0, special = 0;
-
-	for (int i = 0; i < BLOCK; i++) {
-		uint8_t c = p[i];
-		total += c;
-		special |= (uint8_t)((c == '#') | (c == '$') | (c == '}') | (c == '*'));
-	}
-	*sum += total;
-	return !special;
-}
-
-static char *put_binary(char *to, const uint8_t *p, size_t len, uint8_t *sum)
-{
-	while (len) {
-		uint8_t before = *sum;
-		if (len >= BLOCK && plain_block(p, sum)) {
-			memcpy(to, p, BLOCK);
-			to += BLOCK;
-			p += BLOCK;
-			len -= BLOCK;
-			continue;
-		}
-		*sum = before;
-		for (size_t n = len < BLOCK ? len : BLOCK; n; n--, len--) {
-			uint8_t c = *p++;
-			if (is_special(c)) {
-				*to++ = '}';
-				*sum += '}';
-				c ^= 0x20;
-			}
-			*to++ = (char)c;
-			*sum += c;
-		}
-	}
-	return to;
-}
-
-/* c*N: N - 29 more of c. Counts that would make N one of "#$+-" are shortened. */
-static char *put_text(char *to, const char *p, size_t len, uint8_t *sum)
-{
-	while (len) {
-		size_t run = 1;
-		while (run < len && run < 98 && p[run] == p[0])
-			run++;
-		size_t more = run - 1;
-		while (more >= 3 && strchr("#$+-", (int)(more + 29)))
-			more--;
-		*to++ = *p;
-		*sum += (uint8_t)*p;
-		if (more >= 3) {
-			*to++ = '*';
-			*to++ = (char)(more + 29);
-			*sum += (uint8_t)('*' + more + 29);
-		} else {
-			more = 0;
-		}
-		p += 1 + more;
-		len -= 1 + more;
-	}
-	return to;
-}
-
-static bool has_special(const char *p, size_t len)
-{
-	for (size_t i = 0; i < len; i++)
-		if (is_special((uint8_t)p[i]))
-			return true;
-	return false;
-}
-
-void gdbstub_send(struct gdbstub *s, const char *payload, size_t len, bool binary)
-{
-	static const char digits[] = "0123456789abcdef";
-	struct gdbstub_buf *b = &s->out;
-	uint8_t sum = 0;
-
-	if (s->out_sent == b->len)
-		s->out_sent = b->len = 0;
-	char *start = gdbstub_buf_room(b, 2 * len + 4), *to = start;
-	if (!to)
-		return;
-	*to++ = '$';
-	to = binary || has_special(payload, len) ? put_binary(to, (const uint8_t *)payload, len, &sum)
-						 : put_text(to, payload, len, &sum);
-	*to++ = '#';
-	*to++ = digits[sum >> 4];
-	*to++ = digits[sum & 15];
-	b->len += (size_t)(to - start);
-	if (!s->no_ack) {
-		s->last.len = 0;
-		gdbstub_buf_add(&s->last, start, (size_t)(to - start));
-	}
-	if (s->trace)
-		s->trace(s->trace_ctx, '>', payload, len);
-}
-
-/* --- from the client */
-
-static void put(struct gdbstub *s, char c)
-{
-	if (s->packet_len < GDBSTUB_PACKET_SIZE)
-		s->packet[s->packet_len++] = c;
+	if (f->escaped)
+		c ^= 0x20;
+	f->escaped = false;
+	if (f->len == GDBSTUB_PACKET_SIZE)
+		f->oversize = true;
 	else
-		s->too_long = true;
+		f->data[f->len++] = c;
 }
 
-static void begin(struct gdbstub *s)
+/* c is the count after a '*' */
+static void repeat(struct gdbstub_frame *f, char c)
 {
-	s->rx = RX_DATA;
-	s->packet_len = 0;
-	s->sum = 0;
-	s->too_long = false;
+	f->state = FRAME_BODY;
+	if (f->last < 0 || c < ' ' || c > '~') {
+		f->malformed = true;
+		return;
+	}
+	for (int n = c - 29; n > 0; n--)
+		store(f, (char)f->last);
+	f->last = -1; /* a second '*' has nothing to repeat */
 }
 
-static void idle_byte(struct gdbstub *s, uint8_t c)
+static void body_byte(struct gdbstub_frame *f, char c)
+{
+	if (c == '$') { /* never inside a packet: the client began anew */
+		begin(f);
+		return;
+	}
+	if (c == '#') {
+		if (f->escaped || f->state == FRAME_COUNT)
+			f->malformed = true;
+		f->state = FRAME_SUM_HIGH;
+		return;
+	}
+	f->sum = (uint8_t)(f->sum + (uint8_t)c);
+	if (f->state == FRAME_COUNT) {
+		repeat(f, c);
+	} else if (c == '*' && !f->escaped) {
+		f->state = FRAME_COUNT;
+	} else {
+		store(f, c);
+		f->last = (uint8_t)c;
+	}
+}
+
+/* The whole packet is here. Whatever its state, the client gets an answer: it waits for one. */
+static void finish(struct gdbstub *s, char low)
+{
+	struct gdbstub_frame *f = &s->in;
+	int high = gdbstub_hex_digit(f->high), lo = gdbstub_hex_digit(low);
+	bool intact = high >= 0 && lo >= 0 && (high << 4 | lo) == f->sum;
+
+	f->state = FRAME_IDLE;
+	if (!s->no_ack)
+		gdbstub_out_char(s, intact ? '+' : '-');
+	if (!intact) {
+		/* without acknowledgements nobody sends it again */
+		if (s->no_ack)
+			gdbstub_reply_error(s, EBADMSG, "the packet's checksum is wrong");
+	} else if (f->oversize) {
+		gdbstub_reply_error(s, EMSGSIZE, "the packet is longer than %d bytes", GDBSTUB_PACKET_SIZE);
+	} else if (f->malformed) {
+		gdbstub_reply_malformed(s);
+	} else {
+		if (s->trace)
+			s->trace(s->trace_ctx, '<', f->data, f->len);
+		gdbstub_dispatch(s, f->data, f->len);
+	}
+}
+
+static void idle_byte(struct gdbstub *s, char c)
 {
 	switch (c) {
 	case '$':
-		begin(s);
+		begin(&s->in);
+		break;
+	case '+':
+		s->last.len = 0;
 		break;
 	case '-':
-		if (!s->no_ack)
+		if (!s->no_ack && s->last.len)
 			gdbstub_buf_add(&s->out, s->last.data, s->last.len);
 		break;
-	case 0x03:
-		if (s->running)
+	case '\x03':
+		if (s->running && s->ops->interrupt)
 			s->ops->interrupt(s->ctx);
 		break;
-	default: /* '+', or noise between packets */
-		break;
 	}
 }
 
-static void data_byte(struct gdbstub *s, uint8_t c)
+void gdbstub_frame_byte(struct gdbstub *s, char c)
 {
-	switch (c) {
-	case '#':
-		s->rx = RX_SUM_HIGH;
-		return;
-	case '$': /* the client gave up the packet before */
-		begin(s);
-		return;
-	case '}':
-		s->rx = RX_ESCAPE;
-		break;
-	case '*':
-		s->rx = RX_REPEAT;
-		break;
-	default:
-		put(s, (char)c);
-	}
-	s->sum += c;
-}
-
-static void repeat_byte(struct gdbstub *s, uint8_t c)
-{
-	char last = s->packet_len ? s->packet[s->packet_len - 1] : 0;
-
-	for (int n = c - 29; s->packet_len && n > 0; n--)
-		put(s, last);
-	s->sum += c;
-	s->rx = RX_DATA;
-}
-
-/* The low digit of the checksum: is the packet good? */
-static bool finish(struct gdbstub *s, uint8_t c)
-{
-	int low = gdbstub_hex_digit((char)c);
-	bool right = s->sum_high >= 0 && low >= 0 && (s->sum_high << 4 | low) == s->sum;
-
-	s->rx = RX_IDLE;
-	if (!s->no_ack)
-		gdbstub_buf_add(&s->out, right ? "+" : "-", 1);
-	if (!right && !s->no_ack)
-		return false;
-	s->packet[s->packet_len] = '\0';
-	return true;
-}
-
-bool gdbstub_rx_byte(struct gdbstub *s, uint8_t c)
-{
-	switch (s->rx) {
-	case RX_IDLE:
+	switch (s->in.state) {
+	case FRAME_IDLE:
 		idle_byte(s, c);
-		return false;
-	case RX_DATA:
-		data_byte(s, c);
-		return false;
-	case RX_ESCAPE:
-		put(s, (char)(c ^ 0x20));
-		s->sum += c;
-		s->rx = RX_DATA;
-		return false;
-	case RX_REPEAT:
-		repeat_byte(s, c);
-		return false;
-	case RX_SUM_HIGH:
-		s->sum_high = gdbstub_hex_digit((char)c);
-		s->rx = RX_SUM_LOW;
-		return false;
-	case RX_SUM_LOW:
-		return finish(s, c);
+		break;
+	case FRAME_BODY:
+	case FRAME_COUNT:
+		body_byte(&s->in, c);
+		break;
+	case FRAME_SUM_HIGH:
+		if (c == '$') {
+			begin(&s->in);
+			break;
+		}
+		s->in.high = c;
+		s->in.state = FRAME_SUM_LOW;
+		break;
+	case FRAME_SUM_LOW:
+		finish(s, c);
+		break;
 	}
-	return false;
 }

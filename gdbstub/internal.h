@@ -1,114 +1,153 @@
-/* Private to gdbstub/: the session, replies, argument cursors. */
+/* Private to gdbstub/: the session and what its files offer each other.
+ * session.c owns it, framing.c turns bytes into packets, dispatch.c finds the handler, cmd_*.c are the handlers, reply.c
+ * builds what goes back. */
 #ifndef GDBSTUB_INTERNAL_H
 #define GDBSTUB_INTERNAL_H
+#include "buf.h"
 #include "gdbstub.h"
-#include "hex.h"
+#include "packet.h"
 
-/** A growing byte buffer. Out of memory is remembered in `failed`; the session then ends. */
-struct gdbstub_buf {
-	char *data;
-	size_t len, cap;
-	bool failed;
+/** What the client announced in qSupported. */
+enum gdbstub_feature {
+	GDBSTUB_CLIENT_SWBREAK = 1 << 0,
+	GDBSTUB_CLIENT_HWBREAK = 1 << 1,
+	GDBSTUB_CLIENT_ERROR_MESSAGE = 1 << 2,
 };
-/** Room for n more bytes at the end, NULL on no memory. The caller adds what it used to len. */
-char *gdbstub_buf_room(struct gdbstub_buf *b, size_t n);
-void gdbstub_buf_add(struct gdbstub_buf *b, const void *p, size_t n);
-void gdbstub_buf_printf(struct gdbstub_buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/** Where the byte machine is; see framing.c. */
-enum gdbstub_rx { RX_IDLE, RX_DATA, RX_ESCAPE, RX_REPEAT, RX_SUM_HIGH, RX_SUM_LOW };
+enum gdbstub_frame_state { FRAME_IDLE, FRAME_BODY, FRAME_COUNT, FRAME_SUM_HIGH, FRAME_SUM_LOW };
+
+/** The packet that is coming in. Run lengths repeat characters as sent; escapes are resolved after that. */
+struct gdbstub_frame {
+	enum gdbstub_frame_state state;
+	char *data; /**< GDBSTUB_PACKET_SIZE bytes */
+	size_t len;
+	uint8_t sum;
+	int last; /**< the character a run length repeats; -1: none */
+	char high;
+	bool escaped, malformed, oversize;
+};
 
 struct gdbstub {
 	const struct gdbstub_arch *arch;
 	const struct gdbstub_ops *ops;
 	void *ctx;
 
-	enum gdbstub_rx rx;
-	char *packet; /**< GDBSTUB_PACKET_SIZE + 1 bytes, NUL-terminated when complete */
-	size_t packet_len;
-	bool too_long;
-	uint8_t sum;
-	int sum_high;
-
-	struct gdbstub_buf out; /**< framed bytes for the client; the first out_sent are gone */
+	struct gdbstub_frame in;
+	struct gdbstub_buf out; /**< bytes to the client; the first out_sent are gone */
 	size_t out_sent;
-	struct gdbstub_buf last; /**< the last packet framed, for '-' */
-	bool no_ack, no_ack_next;
+	size_t reply_start;      /**< where in out the payload of the open reply begins */
+	struct gdbstub_buf last; /**< the last packet, for '-'; empty once acknowledged, unused without acknowledgements */
+	bool no_ack;
+	bool replied; /**< the packet in hand was answered */
 
-	struct gdbstub_buf reply; /**< payload of the reply being made */
-	bool quiet;               /**< no reply to this packet (now) */
-	bool binary;              /**< reply holds arbitrary bytes */
+	unsigned features;
+	bool running; /**< a resume (or '?') waits for its stop reply */
+	bool over;    /**< no more packets are taken */
+	bool detached;
+	bool in_monitor;
+	int g_tid; /**< Hg; 0: any */
+	int c_tid; /**< Hc; 0: any, -1: all */
 
-	int g_tid, c_tid; /**< as set by H; c_tid 0 or -1: any or all */
-	bool running, over, detached;
-	bool swbreak, hwbreak, error_text; /**< what the client understands */
-	char *xml, *threads_xml;
-	struct gdbstub_resume *resume; /**< scratch, nresume entries */
-	size_t nresume;
+	int *tids; /**< the last answer of ops->threads */
+	size_t ntids, max_tids;
+	size_t listed;              /**< threads already told by q[fs]ThreadInfo */
+	char *scratch;              /**< GDBSTUB_PACKET_SIZE bytes for a handler's use */
+	struct gdbstub_buf console; /**< monitor text not yet sent */
+	struct gdbstub_buf xfer;    /**< qXfer:threads as it was at offset 0 */
+	char *xml;                  /**< target.xml, once asked for */
 
 	void (*trace)(void *ctx, char dir, const char *data, size_t len);
 	void *trace_ctx;
 };
 
-/* --- framing.c */
+/* session.c */
+/** Ask the target for its threads. Returns their number; they are in s->tids. */
+size_t gdbstub_threads(struct gdbstub *s);
+bool gdbstub_thread_exists(struct gdbstub *s, int tid);
+/** The thread of g, p, m, ...: Hg's, else the first; 0 if there is none. */
+int gdbstub_general_thread(struct gdbstub *s);
+/** What people read about a thread; "" when nothing is known. */
+void gdbstub_describe_thread(struct gdbstub *s, int tid, char *buf, size_t size);
+/** Send the monitor text gathered so far, as 'O' packets. */
+void gdbstub_console_flush(struct gdbstub *s);
 
-/** One byte from the client. True: s->packet holds a whole packet with a right checksum. */
-bool gdbstub_rx_byte(struct gdbstub *s, uint8_t c);
-/** Frame payload and queue it. binary: it may hold bytes that need escapes and is not worth run lengths. */
-void gdbstub_send(struct gdbstub *s, const char *payload, size_t len, bool binary);
+/* framing.c */
+void gdbstub_frame_byte(struct gdbstub *s, char c);
 
-/* --- dispatch.c */
+/* dispatch.c */
+void gdbstub_dispatch(struct gdbstub *s, const char *data, size_t len);
 
-/** Handle s->packet and queue the reply. */
-void gdbstub_dispatch(struct gdbstub *s);
+/* reply.c: one packet to the client. Without memory the session ends. */
+void gdbstub_reply_begin(struct gdbstub *s);
+void gdbstub_reply_raw(struct gdbstub *s, const void *p, size_t n);
+void gdbstub_reply_hex(struct gdbstub *s, const void *p, size_t n);
+/** Binary, escaped, as much as the packet still holds. Returns bytes of p taken. */
+size_t gdbstub_reply_binary(struct gdbstub *s, const void *p, size_t n);
+__attribute__((format(printf, 2, 3))) void gdbstub_reply_fmt(struct gdbstub *s, const char *fmt, ...);
+void gdbstub_reply_end(struct gdbstub *s);
+/** As reply_end, with runs of a character shortened: worth its time where zeros prevail. */
+void gdbstub_reply_end_rle(struct gdbstub *s);
+/** A whole packet that is plain text (no '#', '$', '}', '*'). "" tells the client that the request is unknown. */
+void gdbstub_reply(struct gdbstub *s, const char *text);
+/** Refuse: E.text where the client reads it, else Enn. code: errno, either sign. */
+__attribute__((format(printf, 3, 4))) void gdbstub_reply_error(struct gdbstub *s, int code, const char *fmt, ...);
+/** Refuse with what an op said; without a text the name of the errno. */
+void gdbstub_reply_op_error(struct gdbstub *s, int code, const struct gdbstub_err *err);
+/** Arguments that do not parse. */
+void gdbstub_reply_malformed(struct gdbstub *s);
+/** The part [off, off+want) of an object, as qXfer wants it. */
+void gdbstub_reply_xfer(struct gdbstub *s, const void *data, size_t len, uint64_t off, uint64_t want);
+/** One character outside packets: '+', '-'. */
+void gdbstub_out_char(struct gdbstub *s, char c);
 
-/** What is left of a packet's arguments. */
-struct cursor {
-	const char *p, *end;
-};
-static inline size_t cursor_left(const struct cursor *c)
-{
-	return (size_t)(c->end - c->p);
-}
-/** Take the character ch if it is next. */
-bool cursor_take(struct cursor *c, char ch);
-/** Take the text if it is next. */
-bool cursor_take_text(struct cursor *c, const char *text);
-/** Take a hex number of 1 to 16 digits. */
-bool cursor_hex(struct cursor *c, uint64_t *ret);
-/** Take a thread id: a number, 0 (any) or -1 (all). */
-bool cursor_tid(struct cursor *c, int *ret);
-
-/* replies */
-void reply_text(struct gdbstub *s, const char *text);
-void reply_hex(struct gdbstub *s, const void *p, size_t len);
-/** Error with its number, or with text if there is some and the client reads it. -EOPNOTSUPP: the empty reply. */
-void reply_error(struct gdbstub *s, int code, const struct gdbstub_err *err);
-/** OK or an error. */
-void reply_result(struct gdbstub *s, int result, const struct gdbstub_err *err);
-/** E22: the packet makes no sense. */
-void reply_malformed(struct gdbstub *s);
-
-/** The thread that m, g and others mean. */
-int current_tid(struct gdbstub *s);
-/** All thread ids; *ret is malloced, NULL on no memory. */
-size_t all_tids(struct gdbstub *s, int **ret);
-void stop_reply(struct gdbstub *s, const struct gdbstub_stop *stop);
-
-typedef void handler(struct gdbstub *s, struct cursor *a);
-/* cmd_mem.c */
-handler cmd_read_mem, cmd_read_binary, cmd_write_mem, cmd_write_binary;
-/* cmd_regs.c */
-handler cmd_read_regs, cmd_write_regs, cmd_read_reg, cmd_write_reg;
-/** One register in hex, or x for unavailable, at the end of the reply. */
-int add_reg(struct gdbstub *s, int tid, unsigned n, struct gdbstub_err *err);
-/* cmd_run.c */
-handler cmd_why, cmd_continue, cmd_step, cmd_vcont, cmd_vcont_query, cmd_detach, cmd_kill, cmd_vkill, cmd_ctrl_c;
-/* cmd_point.c */
-handler cmd_insert, cmd_remove;
-/* cmd_query.c */
-handler cmd_supported, cmd_no_ack, cmd_set_thread, cmd_thread_alive, cmd_current_thread, cmd_first_threads, cmd_next_threads,
-	cmd_thread_info, cmd_attached, cmd_offsets, cmd_symbol, cmd_monitor, cmd_phys_mode, cmd_set_phys_mode;
 /* cmd_xfer.c */
-handler cmd_xfer, cmd_file_setfs, cmd_file_open, cmd_file_pread, cmd_file_fstat, cmd_file_close;
+/** Append the objects the target serves to the open reply of qSupported. */
+void gdbstub_announce_objects(struct gdbstub *s);
+
+/* cmd_run.c */
+void gdbstub_send_stop(struct gdbstub *s, const struct gdbstub_stop *stop);
+
+/* Handlers, by the packets' names; c stands behind the name. */
+#define GDBSTUB_HANDLER(name) void gdbstub_cmd_##name(struct gdbstub *s, struct gdbstub_cur *c)
+GDBSTUB_HANDLER(read_mem);
+GDBSTUB_HANDLER(read_binary);
+GDBSTUB_HANDLER(write_mem);
+GDBSTUB_HANDLER(write_binary);
+GDBSTUB_HANDLER(phys_mode_set);
+GDBSTUB_HANDLER(phys_mode_get);
+GDBSTUB_HANDLER(read_regs);
+GDBSTUB_HANDLER(write_regs);
+GDBSTUB_HANDLER(read_reg);
+GDBSTUB_HANDLER(write_reg);
+GDBSTUB_HANDLER(reason);
+GDBSTUB_HANDLER(cont);
+GDBSTUB_HANDLER(cont_sig);
+GDBSTUB_HANDLER(step);
+GDBSTUB_HANDLER(step_sig);
+GDBSTUB_HANDLER(vcont);
+GDBSTUB_HANDLER(vcont_query);
+GDBSTUB_HANDLER(ctrl_c);
+GDBSTUB_HANDLER(kill);
+GDBSTUB_HANDLER(vkill);
+GDBSTUB_HANDLER(detach);
+GDBSTUB_HANDLER(restart);
+GDBSTUB_HANDLER(set_thread);
+GDBSTUB_HANDLER(thread_alive);
+GDBSTUB_HANDLER(must_reply_empty);
+GDBSTUB_HANDLER(insert_point);
+GDBSTUB_HANDLER(remove_point);
+GDBSTUB_HANDLER(supported);
+GDBSTUB_HANDLER(no_ack);
+GDBSTUB_HANDLER(non_stop);
+GDBSTUB_HANDLER(current_thread);
+GDBSTUB_HANDLER(first_threads);
+GDBSTUB_HANDLER(next_threads);
+GDBSTUB_HANDLER(thread_info);
+GDBSTUB_HANDLER(attached);
+GDBSTUB_HANDLER(offsets);
+GDBSTUB_HANDLER(symbol);
+GDBSTUB_HANDLER(monitor);
+GDBSTUB_HANDLER(trace_status);
+GDBSTUB_HANDLER(xfer);
+GDBSTUB_HANDLER(file);
 #endif

@@ -1,87 +1,127 @@
-/* target.xml, written from the register rows. GDB manual, "Target Descriptions". */
-#include "internal.h"
+/* target.xml from the register rows. Types come before the registers that use them, once in each feature.
+ * Format: GDB manual, appendix "Target Descriptions". */
+#include "buf.h"
+#include "gdbstub.h"
 
-#include <stdlib.h>
 #include <string.h>
 
-static void add_flags(struct gdbstub_buf *b, const struct gdbstub_flags *f)
+struct member {
+	const char *name, *type;
+	unsigned count; /**< 0: a scalar */
+};
+/* The names gdb gives the views of a vector register, so that `p $xmm0.v4_float` works as people know it. */
+static const struct member vec128[] = {
+	{"v4_float", "ieee_single", 4}, {"v2_double", "ieee_double", 2}, {"v16_int8", "int8", 16},  {"v8_int16", "int16", 8},
+	{"v4_int32", "int32", 4},       {"v2_int64", "int64", 2},        {"uint128", "uint128", 0},
+};
+static const struct member vec256[] = {
+	{"v8_float", "ieee_single", 8}, {"v4_double", "ieee_double", 4}, {"v32_int8", "int8", 32},   {"v16_int16", "int16", 16},
+	{"v8_int32", "int32", 8},       {"v4_int64", "int64", 4},        {"v2_int128", "int128", 2},
+};
+static const struct {
+	const char *id;
+	const struct member *members;
+	size_t n;
+} unions[] = {
+	{"vec128", vec128, sizeof(vec128) / sizeof(vec128[0])},
+	{"vec256", vec256, sizeof(vec256) / sizeof(vec256[0])},
+};
+
+static void put_union(struct gdbstub_buf *b, const char *id, const struct member *m, size_t n)
 {
-	gdbstub_buf_printf(b, "  <flags id=\"%s\" size=\"%u\">\n", f->id, f->size);
-	for (unsigned i = 0; i < f->nfields; i++)
-		gdbstub_buf_printf(b, "    <field name=\"%s\" start=\"%u\" end=\"%u\"/>\n", f->fields[i].name,
-				   f->fields[i].start, f->fields[i].end);
-	gdbstub_buf_printf(b, "  </flags>\n");
+	for (size_t i = 0; i < n; i++)
+		if (m[i].count)
+			gdbstub_buf_fmt(b, "<vector id=\"%s_%s\" type=\"%s\" count=\"%u\"/>\n", id, m[i].name, m[i].type,
+					m[i].count);
+	gdbstub_buf_fmt(b, "<union id=\"%s\">\n", id);
+	for (size_t i = 0; i < n; i++) {
+		gdbstub_buf_fmt(b, "<field name=\"%s\" type=\"", m[i].name);
+		if (m[i].count)
+			gdbstub_buf_fmt(b, "%s_%s", id, m[i].name);
+		else
+			gdbstub_buf_str(b, m[i].type);
+		gdbstub_buf_str(b, "\"/>\n");
+	}
+	gdbstub_buf_str(b, "</union>\n");
 }
 
-static const char vec128[] = "  <vector id=\"v4f\" type=\"ieee_single\" count=\"4\"/>\n"
-			     "  <vector id=\"v2d\" type=\"ieee_double\" count=\"2\"/>\n"
-			     "  <vector id=\"v16i8\" type=\"int8\" count=\"16\"/>\n"
-			     "  <vector id=\"v8i16\" type=\"int16\" count=\"8\"/>\n"
-			     "  <vector id=\"v4i32\" type=\"int32\" count=\"4\"/>\n"
-			     "  <vector id=\"v2i64\" type=\"int64\" count=\"2\"/>\n"
-			     "  <union id=\"vec128\">\n"
-			     "    <field name=\"v4_float\" type=\"v4f\"/>\n"
-			     "    <field name=\"v2_double\" type=\"v2d\"/>\n"
-			     "    <field name=\"v16_int8\" type=\"v16i8\"/>\n"
-			     "    <field name=\"v8_int16\" type=\"v8i16\"/>\n"
-			     "    <field name=\"v4_int32\" type=\"v4i32\"/>\n"
-			     "    <field name=\"v2_int64\" type=\"v2i64\"/>\n"
-			     "    <field name=\"uint128\" type=\"uint128\"/>\n"
-			     "  </union>\n";
-
-/* Types are known within one feature only: each defines what its registers use, once. */
-static void add_types(struct gdbstub_buf *b, const struct gdbstub_reg *regs, unsigned n)
+static void put_flags(struct gdbstub_buf *b, const struct gdbstub_flags *f)
 {
-	bool vector = false;
-
-	for (unsigned i = 0; i < n; i++) {
-		bool seen = false;
-		if (!vector && strcmp(regs[i].type, "vec128") == 0) {
-			gdbstub_buf_add(b, vec128, sizeof(vec128) - 1);
-			vector = true;
-		}
-		for (unsigned k = 0; k < i; k++)
-			seen |= regs[k].flags && regs[i].flags && strcmp(regs[k].flags->id, regs[i].flags->id) == 0;
-		if (regs[i].flags && !seen)
-			add_flags(b, regs[i].flags);
+	gdbstub_buf_str(b, "<flags id=\"");
+	gdbstub_buf_xml(b, f->id);
+	gdbstub_buf_fmt(b, "\" size=\"%u\">\n", f->size);
+	for (unsigned i = 0; i < f->nfields; i++) {
+		gdbstub_buf_str(b, "<field name=\"");
+		gdbstub_buf_xml(b, f->fields[i].name);
+		gdbstub_buf_fmt(b, "\" start=\"%u\" end=\"%u\"/>\n", f->fields[i].start, f->fields[i].end);
 	}
+	gdbstub_buf_str(b, "</flags>\n");
 }
 
-static void add_feature(struct gdbstub_buf *b, const struct gdbstub_arch *arch, unsigned first, unsigned n)
+/* Does a row of [first, end) use this type? */
+static bool uses(const struct gdbstub_reg *regs, unsigned first, unsigned end, const char *type)
 {
-	const struct gdbstub_reg *r = &arch->regs[first];
+	for (unsigned i = first; i < end; i++)
+		if (strcmp(regs[i].flags ? regs[i].flags->id : regs[i].type, type) == 0)
+			return true;
+	return false;
+}
 
-	gdbstub_buf_printf(b, "<feature name=\"%s\">\n", r->feature);
-	add_types(b, r, n);
-	for (unsigned i = 0; i < n; i++) {
-		gdbstub_buf_printf(b, "  <reg name=\"%s\" bitsize=\"%u\" type=\"%s\" regnum=\"%u\"", r[i].name, r[i].bits,
-				   r[i].flags ? r[i].flags->id : r[i].type, first + i);
-		if (r[i].group)
-			gdbstub_buf_printf(b, " group=\"%s\"", r[i].group);
-		gdbstub_buf_printf(b, "/>\n");
+static void put_types(struct gdbstub_buf *b, const struct gdbstub_reg *regs, unsigned first, unsigned end)
+{
+	for (size_t i = 0; i < sizeof(unions) / sizeof(unions[0]); i++)
+		if (uses(regs, first, end, unions[i].id))
+			put_union(b, unions[i].id, unions[i].members, unions[i].n);
+	for (unsigned i = first; i < end; i++)
+		if (regs[i].flags && !uses(regs, first, i, regs[i].flags->id))
+			put_flags(b, regs[i].flags);
+}
+
+static void put_reg(struct gdbstub_buf *b, const struct gdbstub_reg *r, unsigned number)
+{
+	gdbstub_buf_str(b, "<reg name=\"");
+	gdbstub_buf_xml(b, r->name);
+	gdbstub_buf_fmt(b, "\" bitsize=\"%u\" regnum=\"%u\" type=\"", r->bits, number);
+	gdbstub_buf_xml(b, r->flags ? r->flags->id : r->type);
+	gdbstub_buf_str(b, "\"");
+	if (r->group) {
+		gdbstub_buf_str(b, " group=\"");
+		gdbstub_buf_xml(b, r->group);
+		gdbstub_buf_str(b, "\"");
 	}
-	gdbstub_buf_printf(b, "</feature>\n");
+	/* gdb puts registers back after a call of the user's; not those it cannot write */
+	gdbstub_buf_str(b, r->readonly ? " save-restore=\"no\"/>\n" : "/>\n");
 }
 
 char *gdbstub_target_xml(const struct gdbstub_arch *arch)
 {
 	struct gdbstub_buf b = {0};
+	unsigned end;
 
-	gdbstub_buf_printf(&b,
-			   "<?xml version=\"1.0\"?>\n<!DOCTYPE target SYSTEM \"gdb-target.dtd\">\n<target version=\"1.0\">\n"
-			   "<architecture>%s</architecture>\n",
-			   arch->name);
-	if (arch->osabi)
-		gdbstub_buf_printf(&b, "<osabi>%s</osabi>\n", arch->osabi);
-	for (unsigned i = 0, n; i < arch->nregs; i += n) {
-		for (n = 1; i + n < arch->nregs && strcmp(arch->regs[i + n].feature, arch->regs[i].feature) == 0; n++)
+	gdbstub_buf_str(&b, "<?xml version=\"1.0\"?>\n<!DOCTYPE target SYSTEM \"gdb-target.dtd\">\n<target version=\"1.0\">\n");
+	gdbstub_buf_str(&b, "<architecture>");
+	gdbstub_buf_xml(&b, arch->name);
+	gdbstub_buf_str(&b, "</architecture>\n");
+	if (arch->osabi) {
+		gdbstub_buf_str(&b, "<osabi>");
+		gdbstub_buf_xml(&b, arch->osabi);
+		gdbstub_buf_str(&b, "</osabi>\n");
+	}
+	for (unsigned first = 0; first < arch->nregs; first = end) {
+		const char *feature = arch->regs[first].feature;
+		for (end = first + 1; end < arch->nregs && strcmp(arch->regs[end].feature, feature) == 0; end++)
 			;
-		add_feature(&b, arch, i, n);
+		gdbstub_buf_str(&b, "<feature name=\"");
+		gdbstub_buf_xml(&b, feature);
+		gdbstub_buf_str(&b, "\">\n");
+		put_types(&b, arch->regs, first, end);
+		for (unsigned i = first; i < end; i++)
+			put_reg(&b, &arch->regs[i], i);
+		gdbstub_buf_str(&b, "</feature>\n");
 	}
-	gdbstub_buf_printf(&b, "</target>\n");
-	if (b.failed) {
-		free(b.data);
-		return NULL;
-	}
+	gdbstub_buf_str(&b, "</target>\n");
+	gdbstub_buf_add(&b, "", 1);
+	if (b.failed)
+		gdbstub_buf_free(&b);
 	return b.data;
 }
