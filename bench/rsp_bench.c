@@ -143,14 +143,22 @@ static double steps(unsigned long n)
 
 static uint64_t read_u64(uint64_t addr)
 {
+	char digits[64];
+	size_t n = 0;
 	uint64_t v = 0;
 
 	send_packet("m%" PRIx64 ",8", addr);
 	receive();
-	if (body_len != 16)
+	for (size_t i = 0; i < body_len && n < 16; i++)
+		if (body[i] == '*' && i && i + 1 < body_len)
+			for (int k = body[++i] - 29; k > 0 && n < 16; k--, n++)
+				digits[n] = digits[n - 1];
+		else
+			digits[n++] = body[i];
+	if (n != 16)
 		die("cannot read 0x%" PRIx64 ": %.80s", addr, body);
 	for (int i = 7; i >= 0; i--) {
-		char two[3] = {body[2 * i], body[2 * i + 1], '\0'};
+		char two[3] = {digits[2 * i], digits[2 * i + 1], '\0'};
 		v = v << 8 | strtoul(two, NULL, 16);
 	}
 	return v;
@@ -170,21 +178,29 @@ static double range(uint64_t lo, uint64_t hi, double seconds, uint64_t counter)
 	return (double)(read_u64(counter) - before) / took;
 }
 
-/* How many bytes of memory the reply holds. m: two digits a byte; x: 'b', then bytes of which some are escaped. */
+/* How many bytes the last packet stands for: some are escaped, some are run lengths. */
+static uint64_t expanded_len(void)
+{
+	const char *end = body + body_len, *escape = memchr(body, '}', body_len), *run = memchr(body, '*', body_len);
+	uint64_t n = body_len;
+
+	for (; escape; escape = memchr(escape + 2, '}', (size_t)(end - escape - 2))) {
+		n--;
+		if (escape + 2 >= end)
+			break;
+	}
+	/* a star after an escape is data, but stubs escape it to something else */
+	for (; run && run + 1 < end; run = memchr(run + 2, '*', (size_t)(end - run - 2)))
+		n += (uint64_t)(run[1] - 29) - 2;
+	return n;
+}
+
+/* How many bytes of memory the reply holds. m: two digits a byte; x: 'b', then the bytes. */
 static uint64_t reply_len(char kind)
 {
-	uint64_t n = body_len - 1;
-	const char *p = body;
-
-	if (kind == 'm')
-		return body[0] == 'E' || body_len % 2 ? 0 : body_len / 2;
-	if (body[0] != 'b')
-		return 0;
-	while ((p = memchr(p, '}', (size_t)(body + body_len - p))) != NULL) {
-		n--;
-		p += 2;
-	}
-	return n;
+	if (kind == 'x')
+		return body[0] == 'b' ? expanded_len() - 1 : 0;
+	return body[0] == 'E' ? 0 : expanded_len() / 2;
 }
 
 static double reads(char kind, uint64_t addr, uint64_t len, uint64_t total, size_t packet)

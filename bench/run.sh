@@ -46,10 +46,12 @@ start() {
 	exit 1
 }
 rsp() {
-	"$work/rsp_bench" "$@" 2>"$work/rsp.err" || cat "$work/rsp.err" >&2
+	timeout 60 "$work/rsp_bench" "$@" 2>"$work/rsp.err" || cat "$work/rsp.err" >&2
 }
 finish() {
 	rsp "$work/sock" kill
+	sleep 0.2
+	kill "${pids[-1]}" 2>/dev/null
 	wait "${pids[-1]}" 2>/dev/null
 	rm -f "$work/sock"
 }
