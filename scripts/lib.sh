@@ -23,7 +23,7 @@ package_table() {
 		check  pc   cmocka               libcmocka-dev
 		check  cmd  clang                clang
 		check  cmd  clang-format         clang-format
-		check  cmd  python3              python3-minimal
+		check  cmd  python3              python3
 		check  cmd  git                  git
 		check  cmd  xz                   xz-utils
 		cross-aarch64 cmd  aarch64-linux-gnu-gcc                  gcc-aarch64-linux-gnu

@@ -13,8 +13,8 @@ struct gyve_glue {
 	struct gdbstub_field *fields;
 	struct gyve_resume *actions;
 	bool phys_mode;
-	bool resumed; /**< this client let the guest run at least once */
-	unsigned cpu; /**< whose view the last request used: monitor commands look through it */
+	bool resumed;        /**< this client let the guest run at least once */
+	unsigned cpu;        /**< whose view the last request used: monitor commands look through it */
 	int image_fd;        /**< -1: not open */
 	unsigned image_uses; /**< a client opens the image more than once at a time; it gets the numbers 0, 1, ... */
 };

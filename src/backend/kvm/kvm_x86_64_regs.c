@@ -8,13 +8,13 @@
 
 /* --- general registers: gdb's order is not KVM's */
 
-#define EACH_GPR(X)                                                                                                      \
-	X(0, rax)                                                                                                        \
-	X(1, rbx)                                                                                                        \
-	X(2, rcx)                                                                                                        \
-	X(3, rdx)                                                                                                        \
-	X(4, rsi) X(5, rdi) X(6, rbp) X(7, rsp) X(8, r8) X(9, r9) X(10, r10) X(11, r11) X(12, r12) X(13, r13) X(14, r14) \
-		X(15, r15)
+#define EACH_GPR(X) \
+	X(0, rax)   \
+	X(1, rbx)   \
+	X(2, rcx)   \
+	X(3, rdx)   \
+	X(4, rsi)   \
+	X(5, rdi) X(6, rbp) X(7, rsp) X(8, r8) X(9, r9) X(10, r10) X(11, r11) X(12, r12) X(13, r13) X(14, r14) X(15, r15)
 
 static void gpr_from_kvm(struct gyve_x86_regs *r, const struct kvm_regs *k)
 {
