@@ -76,7 +76,7 @@ static size_t name_length(const char *data, size_t len)
 static const struct row *find(const char *name, size_t len)
 {
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
-		if (strncmp(table[i].name, name, len) == 0 && table[i].name[len] == '\0')
+		if (strlen(table[i].name) == len && memcmp(table[i].name, name, len) == 0)
 			return &table[i];
 	return NULL;
 }

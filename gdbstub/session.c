@@ -55,7 +55,7 @@ int gdbstub_feed(struct gdbstub *s, const void *buf, size_t len)
 
 size_t gdbstub_output(struct gdbstub *s, const void **buf)
 {
-	*buf = s->out.data + s->out_sent;
+	*buf = s->out.data ? s->out.data + s->out_sent : NULL;
 	return s->out.len - s->out_sent;
 }
 
