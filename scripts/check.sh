@@ -57,7 +57,8 @@ count_unit_tests() {
 		SKIP) [ $own -gt 0 ] || skip "$build: ${trs##*/}: $(tail -n 1 "$log")" ;;
 		*)
 			grep -qa '^not ok ' "$log" || fail "$build: ${trs##*/}: $result"
-			tail -n 30 "$log" | sed 's/^/    /'
+			# a sanitizer says what matters first, everything else last
+			{ grep -a -m 1 -A 12 'ERROR: [A-Z][a-z]*Sanitizer\|runtime error: ' "$log" || tail -n 30 "$log"; } | sed 's/^/    /'
 			;;
 		esac
 	done < <(find "$work/$build" -name '*.trs' | sort)
