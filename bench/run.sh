@@ -12,15 +12,10 @@ trap 'for p in "${pids[@]}"; do kill "$p" 2>/dev/null; done; rm -rf "$work"' EXI
 
 [ -x "$gyve" ] || { echo "run.sh: there is no $gyve; make it first" >&2; exit 1; }
 [ -r /dev/kvm ] && [ -w /dev/kvm ] || { echo "run.sh: /dev/kvm is missing or not permitted; nothing can be measured" >&2; exit 1; }
-for program in rsp_bench spawn; do
+for program in rsp_bench spawn bare_kvm; do
 	${CC:-gcc} -std=gnu11 -O2 -o "$work/$program" "$here/$program.c" || exit 1
 done
-bare=
-if [ -x "$build/bench/bare_kvm" ]; then
-	bare=$build/bench/bare_kvm
-elif [ -e "$here/bare_kvm.c" ]; then
-	${CC:-gcc} -std=gnu11 -O2 -o "$work/bare_kvm" "$here/bare_kvm.c" && bare=$work/bare_kvm
-fi
+bare=$work/bare_kvm
 "$here/../tests/guests/build.sh" "$work/guests" || exit 1
 
 address() {
@@ -60,9 +55,9 @@ row "what" "gyve" "peer" "goal"
 
 read -r median least < <("$work/spawn" 100 "$gyve" run "$work/guests/minimal")
 peer=-
-[ -z "$bare" ] || read -r peer _ < <("$work/spawn" 100 "$bare" run "$work/guests/minimal" 2>/dev/null)
+read -r peer least_peer < <("$work/spawn" 100 "$bare" run "$work/guests/minimal" 2>/dev/null)
 row "whole run of a minimal guest, us (median)" "${median:--}" "${peer:--}" "bare KVM + 5000"
-row "whole run of a minimal guest, us (least)" "${least:--}" "" ""
+row "whole run of a minimal guest, us (least)" "${least:--}" "${least_peer:--}" ""
 
 start loop
 steps=$(rsp "$work/sock" until "$(address loop spin)" step 20000)
@@ -73,8 +68,7 @@ hi=$(printf '0x%x' $((lo + 64)))
 rounds=$(rsp "$work/sock" range "$lo" "$hi" 2 "$(address loop ticks)")
 instructions=4
 mine=$(awk -v r="${rounds:-0}" -v i=$instructions 'BEGIN { printf "%.0f", r * i }')
-peer=-
-[ -z "$bare" ] || peer=$("$bare" step 2>/dev/null | awk '{ print $1; exit }')
+peer=$("$bare" step "$work/guests/loop" 200000)
 row "range step, instructions a second" "$mine" "${peer:--}" "0.9 of bare KVM ($(per "$mine" "${peer:-0}"))"
 finish
 
