@@ -17,7 +17,7 @@ test_hermit_gdb() {
 	local symbol
 	need_hermit
 	cp "$hermit_image" "$T/image"
-	symbol=${GYVE_HERMIT_SYMBOL:-$(nm -C "$T/image" | awk '$2 ~ /[tT]/ && $3 ~ /boot_processor_main/ { print $3; exit }')}
+	symbol=${GYVE_HERMIT_SYMBOL:-$(nm "$T/image" | awk '$3 ~ /boot_processor_main17h/ { print $3; exit }')}
 	[ -n "$symbol" ] || skip "the image has no symbol boot_processor_main; name another in GYVE_HERMIT_SYMBOL"
 	gyve_start "$T/image"
 	GUESTS=$T gdb_run image <<-IN
