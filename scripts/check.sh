@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Everything a change has to pass, on a bare Debian 12: build, unit tests, end-to-end tests with real gdb, the same under
-# ASan+UBSan, a build by clang, formatting. Ends with one line of totals; status 1 if anything failed.
+# ASan+UBSan, a build by clang, unit tests in emulated machines (not with --no-hosts), formatting. Ends with one line of totals;
+# status 1 if anything failed.
 # As root it installs what is missing. GYVE_BUILD=DIR keeps the build there; otherwise nothing is left behind.
 set -u
 . "$(dirname "$0")/lib.sh"
@@ -100,6 +101,38 @@ test_build() {
 	e2e_tests "$name"
 }
 
+# The unit tests on another KVM than this machine's (docs/testbeds.md): emulated_tests MACHINE BUILD-DIRECTORY
+emulated_tests() {
+	local log=$work/host-$1.log last
+	"$top/tests/hosts/run-tests" "$1" "$2" >"$log" 2>&1
+	grep -v '^PASS ' "$log" | sed '$d'
+	last=$(tail -n 1 "$log")
+	if [[ $last =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed,\ ([0-9]+)\ skipped$ ]]; then
+		passed=$((passed + BASH_REMATCH[1]))
+		failed=$((failed + BASH_REMATCH[2]))
+		skipped=$((skipped + BASH_REMATCH[3]))
+	else
+		fail "$1 machine: $last"
+	fi
+}
+
+check_emulated() {
+	section "aarch64: cross-build, unit tests in an emulated machine"
+	if (need_packages cross-aarch64 aarch64-host) >"$work/packages.log" 2>&1; then
+		step "aarch64: cross-build" "$top/scripts/cross-aarch64.sh" "$work/aarch64" && emulated_tests aarch64 "$work/aarch64"
+	else
+		skip "aarch64: $(grep -m 1 apt-get "$work/packages.log")"
+	fi
+	section "x86_64: unit tests in an emulated machine with VMX"
+	if [ "$(uname -m)" != x86_64 ]; then
+		skip "x86_64 machine: the tests of this build are for $(uname -m)"
+	elif (need_packages x86_64-host) >"$work/packages.log" 2>&1; then
+		emulated_tests x86_64 "$work/default"
+	else
+		skip "x86_64 machine: $(grep -m 1 apt-get "$work/packages.log")"
+	fi
+}
+
 clang_format_all() (
 	cd "$top" && git ls-files -z '*.c' '*.h' | xargs -0 clang-format -n --Werror
 )
@@ -127,6 +160,7 @@ section "make distcheck"
 step "make distcheck" make -s -C "$work/default" -j"$(nproc)" distcheck
 section "clang: build only"
 step "clang: build" build_in clang --enable-werror CC=clang
+[ "${1:-}" = --no-hosts ] || check_emulated
 check_format
 
 printf '%d passed, %d failed, %d skipped\n' $passed $failed $skipped
