@@ -31,8 +31,8 @@ test_own_page_tables() {
 		continue
 	IN
 	expect '\+x/gx 0xffff9' 'Cannot access' 'Breakpoint 1, mapped' '0xffff900000000008:.*0x1122334455667788' \
-		'<page\+8>:.*0x1122334455667788' 'Cannot access' 'vtop' 'gpa 0x[0-9a-f]+, 4 KiB page, r-x-' '\+monitor pt' \
-		'PML4' '\+monitor pt 0x600000' '0x600000' '\+monitor maps' '0xffff900000000000-0xffff900000000fff r-x-' \
+		'<page\+8>:.*0x1122334455667788' 'Cannot access' 'vtop' 'gpa 0x[0-9a-f]+, 4 KiB page, r---' '\+monitor pt' \
+		'PML4' '\+monitor pt 0x600000' '0x600000' '\+monitor maps' '0xffff900000000000-0xffff900000000fff r---' \
 		'exited normally'
 	gyve_ends 0
 }

@@ -1,10 +1,11 @@
 /* Builds page tables of its own and moves to them: the first 1 GiB stays identity mapped, one page appears again high up,
- * read-only, and one in the middle is taken away. */
+ * read-only and no-execute, and one in the middle is taken away. */
 #include "guest.h"
 
 #define PRESENT 1ull
 #define WRITE 2ull
 #define LARGE 0x80ull
+#define NO_EXECUTE (1ull << 63)
 #define ALIAS 0xffff900000000000ull
 #define GONE 0x600000ull /* a large page that is not mapped afterwards */
 
@@ -27,7 +28,7 @@ static void build(void)
 	pml4[ALIAS >> 39 & 511] = (uint64_t)high_pdpt | PRESENT | WRITE;
 	high_pdpt[ALIAS >> 30 & 511] = (uint64_t)high_pd | PRESENT | WRITE;
 	high_pd[ALIAS >> 21 & 511] = (uint64_t)high_pt | PRESENT | WRITE;
-	high_pt[ALIAS >> 12 & 511] = (uint64_t)page | PRESENT;
+	high_pt[ALIAS >> 12 & 511] = (uint64_t)page | PRESENT | NO_EXECUTE;
 }
 
 static void mapped(void)
