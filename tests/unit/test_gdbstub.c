@@ -86,6 +86,31 @@ static void test_registers(void **state)
 	assert_answer("p2", "2200000000000000");
 }
 
+static void test_hex(void **state)
+{
+	uint8_t bytes[256], back[256];
+	char text[513];
+
+	(void)state;
+	for (unsigned i = 0; i < 256; i++) {
+		char two[3];
+		bytes[i] = (uint8_t)i;
+		snprintf(two, sizeof(two), "%02x", i);
+		for (unsigned n = 1; n <= 19; n += 9) { /* alone, and in the blocks that are done at once */
+			memset(back, (int)i, n);
+			gdbstub_hex_encode(text, back, n);
+			for (unsigned k = 0; k < n; k++)
+				assert_memory_equal(text + 2 * k, two, 2);
+		}
+	}
+	gdbstub_hex_encode(text, bytes, 256);
+	assert_memory_equal(text, "000102030405060708090a0b0c0d0e0f1011", 36);
+	assert_int_equal(gdbstub_hex_decode(back, text, 512), 256);
+	assert_memory_equal(back, bytes, 256);
+	assert_int_equal(gdbstub_hex_decode(back, "0", 1), -EINVAL);
+	assert_int_equal(gdbstub_hex_decode(back, "0g", 2), -EINVAL);
+}
+
 static void test_run_lengths_out(void **state)
 {
 	(void)state;
@@ -546,11 +571,11 @@ static void test_target_xml(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_memory),    T(test_largest_reads), T(test_registers),    T(test_run_lengths_out), T(test_threads),
-		T(test_vcont),     T(test_old_resume),    T(test_stop_replies), T(test_reason),          T(test_while_running),
-		T(test_points),    T(test_supported),     T(test_xfer),         T(test_files),           T(test_monitor),
-		T(test_phys_mode), T(test_detach),        T(test_kill),         T(test_vkill),           T(test_lost_client),
-		T(test_no_ops),    T(test_target_xml),
+		T(test_memory),        T(test_largest_reads), T(test_registers),  T(test_hex),          T(test_run_lengths_out),
+		T(test_threads),       T(test_vcont),         T(test_old_resume), T(test_stop_replies), T(test_reason),
+		T(test_while_running), T(test_points),        T(test_supported),  T(test_xfer),         T(test_files),
+		T(test_monitor),       T(test_phys_mode),     T(test_detach),     T(test_kill),         T(test_vkill),
+		T(test_lost_client),   T(test_no_ops),        T(test_target_xml),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
