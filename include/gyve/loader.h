@@ -88,6 +88,9 @@ struct gyve_access {
 	uint8_t *data; /**< len bytes; a read fills them */
 	/** Registers of this vCPU (groups fetched on demand). Borrowed for the call. NULL on error. */
 	const struct gyve_regs *(*regs)(void *ctx, unsigned groups);
+	/** Is this vCPU wanted out (a debugger's stop, the end)? Whoever waits for something outside has to ask. May be NULL.
+	 */
+	bool (*interrupted)(void *ctx);
 	void *ctx;
 };
 enum gyve_access_result { GYVE_ACCESS_DONE, GYVE_ACCESS_UNKNOWN, GYVE_ACCESS_EXIT, GYVE_ACCESS_CRASH };

@@ -7,7 +7,7 @@
 static void init_x86(const struct hermit *h, unsigned cpu, struct gyve_x86_regs *r)
 {
 	struct gyve_x86_seg code = {.limit = ~0u, .selector = 8, .type = 11, .present = 1, .s = 1, .l = 1, .g = 1};
-	struct gyve_x86_seg data = {.limit = ~0u, .selector = 16, .type = 3, .present = 1, .s = 1, .db = 1, .g = 1};
+	struct gyve_x86_seg data = {.limit = ~0u, .selector = 16, .type = 3, .present = 1, .s = 1, .g = 1};
 
 	memset(r->gpr, 0, sizeof(r->gpr));
 	r->rip = h->elf->entry + (h->elf->dyn ? h->ka : 0);

@@ -1,16 +1,39 @@
 /* Files as the guest sees them: for now the three standard streams, and no paths. */
 #include <errno.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include "hermit.h"
 
-int64_t hermit_file_read(struct hermit *h, int fd, void *buf, uint64_t len)
+enum { PATIENCE_MS = 50 }; /* how long a debugger waits for a vCPU that waits for input */
+
+/* Until there is something to read, or its end. The lock is not held meanwhile: other vCPUs go on. */
+static int wait_for_input(struct hermit *h, const struct gyve_access *a)
 {
-	(void)h;
+	struct pollfd p = {.fd = STDIN_FILENO, .events = POLLIN};
+
+	while (poll(&p, 1, 0) == 0) {
+		pthread_mutex_unlock(&h->lock);
+		poll(&p, 1, PATIENCE_MS);
+		bool wanted = a->interrupted && a->interrupted(a->ctx);
+		pthread_mutex_lock(&h->lock);
+		if (wanted)
+			return -EINTR; /* as if by a signal: the guest's library asks again */
+	}
+	return 0;
+}
+
+int64_t hermit_file_read(struct hermit *h, const struct gyve_access *a, int fd, void *buf, uint64_t len)
+{
 	if (fd != STDIN_FILENO)
 		return -EBADF;
+	if (!len)
+		return 0;
+	int r = wait_for_input(h, a);
+	if (r < 0)
+		return r;
 	ssize_t n = read(STDIN_FILENO, buf, len);
-	return n < 0 ? -EIO : n;
+	return n < 0 ? (errno == EINTR ? -EINTR : -EIO) : n;
 }
 
 int64_t hermit_file_write(struct hermit *h, int fd, const void *buf, uint64_t len)

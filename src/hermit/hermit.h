@@ -11,10 +11,10 @@ enum {
 	HERMIT_FDT = 0x5000,
 	HERMIT_FDT_MAX = 0x4000,
 	HERMIT_BOOT_INFO = 0x9000,
-	HERMIT_TABLES = 0x10000, /* root table; page-table frames follow */
-	HERMIT_TABLES_END = 0x30000,
-	HERMIT_KERNEL = 0x40000, /* a position-independent kernel */
-	HERMIT_STACK = 0x8000,   /* below the kernel */
+	HERMIT_TABLES = 0x10000,     /* root table; page-table frames follow */
+	HERMIT_TABLES_END = 0x38000, /* where the boot stack of a position-independent kernel begins */
+	HERMIT_KERNEL = 0x40000,     /* a position-independent kernel */
+	HERMIT_STACK = 0x8000,       /* below the kernel */
 	HERMIT_BOOT_INFO_SIZE = 128,
 	HERMIT_A64_WINDOW = 0x4000, /* aarch64: hypercall addresses, no memory behind them */
 };
@@ -57,7 +57,8 @@ void hermit_cpu_init(void *state, unsigned cpu, struct gyve_regs *r);
 /* hypercall.c */
 enum gyve_access_result hermit_access(void *state, struct gyve_access *a, int *code, struct gyve_err *err);
 /* files.c: descriptors and paths. Values are what the guest gets: a count, or a negative Linux errno. */
-int64_t hermit_file_read(struct hermit *h, int fd, void *buf, uint64_t len);
+/* May wait for input: with h->lock (which the caller holds) given up, and -EINTR when the vCPU is wanted elsewhere. */
+int64_t hermit_file_read(struct hermit *h, const struct gyve_access *a, int fd, void *buf, uint64_t len);
 int64_t hermit_file_write(struct hermit *h, int fd, const void *buf, uint64_t len);
 int64_t hermit_file_seek(struct hermit *h, int fd, int64_t offset, int whence);
 int hermit_file_open(struct hermit *h, const char *path, int flags, int mode);

@@ -98,7 +98,7 @@ static enum gyve_access_result cmdval(struct call *c)
 
 /* Version 1 gives guest-virtual buffers: page by page through the vCPU's own tables. Calls fn for each piece. */
 static int64_t each_piece(struct call *c, gyve_gva_t gva, uint64_t len,
-			  int64_t (*fn)(struct hermit *h, int fd, void *p, uint64_t n), int fd, bool once)
+			  int64_t (*fn)(struct call *c, int fd, void *p, uint64_t n), int fd, bool once)
 {
 	const struct gyve_regs *r = c->a->regs(c->a->ctx, GYVE_REGS_SYS);
 	struct gyve_mem phys = gyve_memmap_mem(c->h->map);
@@ -107,6 +107,8 @@ static int64_t each_piece(struct call *c, gyve_gva_t gva, uint64_t len,
 
 	if (!r)
 		return -EIO;
+	if (len > c->h->ram_len) /* no buffer is; one page may be mapped very often */
+		return -EFAULT;
 	gyve_mmu_from_regs(&mmu, r);
 	while (done < len) {
 		struct gyve_walk w;
@@ -116,7 +118,7 @@ static int64_t each_piece(struct call *c, gyve_gva_t gva, uint64_t len,
 		void *p = gyve_memmap_ptr(c->h->map, w.gpa, n);
 		if (!p)
 			return done ? (int64_t)done : -EFAULT;
-		int64_t got = fn(c->h, fd, p, n);
+		int64_t got = fn(c, fd, p, n);
 		if (got < 0)
 			return done ? (int64_t)done : got;
 		done += (uint64_t)got;
@@ -126,9 +128,14 @@ static int64_t each_piece(struct call *c, gyve_gva_t gva, uint64_t len,
 	return (int64_t)done;
 }
 
-static int64_t write_piece(struct hermit *h, int fd, void *p, uint64_t n)
+static int64_t write_piece(struct call *c, int fd, void *p, uint64_t n)
 {
-	return hermit_file_write(h, fd, p, n);
+	return hermit_file_write(c->h, fd, p, n);
+}
+
+static int64_t read_piece(struct call *c, int fd, void *p, uint64_t n)
+{
+	return hermit_file_read(c->h, c->a, fd, p, n);
 }
 
 static enum gyve_access_result v1_write(struct call *c)
@@ -138,8 +145,8 @@ static enum gyve_access_result v1_write(struct call *c)
 	int64_t n = each_piece(c, buf, len, write_piece, fd, false);
 
 	/* the call has no place for an error */
-	if (n == -EFAULT)
-		return bad_pointer(c, "buffer", buf);
+	if (n == -EFAULT || (n >= 0 && (uint64_t)n < len))
+		return bad_pointer(c, "buffer", n < 0 ? buf : buf + (uint64_t)n);
 	if (n < 0) {
 		gyve_err_set(c->err, (int)n, "the guest writes to descriptor %d: %s", fd, strerror((int)-n));
 		return GYVE_ACCESS_CRASH;
@@ -150,7 +157,7 @@ static enum gyve_access_result v1_write(struct call *c)
 static enum gyve_access_result v1_read(struct call *c)
 {
 	int fd = (int32_t)get_le32(c->block);
-	int64_t n = each_piece(c, get_le64(c->block + 4), get_le64(c->block + 12), hermit_file_read, fd, true);
+	int64_t n = each_piece(c, get_le64(c->block + 4), get_le64(c->block + 12), read_piece, fd, true);
 
 	put_le64(c->block + 20, (uint64_t)n);
 	return GYVE_ACCESS_DONE;
@@ -172,7 +179,7 @@ static enum gyve_access_result v2_read(struct call *c)
 	void *p = gyve_memmap_ptr(c->h->map, buf, len);
 	int fd = (int32_t)get_le32(c->block + 24);
 
-	put_le64(c->block + 8, (uint64_t)(len && !p ? -EFAULT : hermit_file_read(c->h, fd, p, len)));
+	put_le64(c->block + 8, (uint64_t)(len && !p ? -EFAULT : hermit_file_read(c->h, c->a, fd, p, len)));
 	return GYVE_ACCESS_DONE;
 }
 
@@ -192,24 +199,26 @@ static enum gyve_access_result v2_lseek(struct call *c)
 	return GYVE_ACCESS_DONE;
 }
 
-/* A path in guest memory: NUL within PATH_MAX bytes of it. */
-static const char *guest_path(struct call *c, gyve_gpa_t gpa)
+/* A copy of the path at gpa: the guest may change its own meanwhile. -EFAULT: not in memory; -EINVAL: it does not end. */
+static int guest_path(struct call *c, gyve_gpa_t gpa, char path[PATH_MAX])
 {
-	for (uint64_t len = PATH_MAX; len; len /= 2) {
-		const char *p = gyve_memmap_ptr(c->h->map, gpa, len);
-		if (p)
-			return memchr(p, 0, len) ? p : NULL;
-	}
-	return NULL;
+	const struct gyve_region *r = gyve_memmap_find(c->h->map, gpa);
+
+	if (!r)
+		return -EFAULT;
+	uint64_t left = r->len - (gpa - r->gpa), n = left < PATH_MAX ? left : PATH_MAX;
+	memcpy(path, r->hva + (gpa - r->gpa), n);
+	return memchr(path, 0, n) ? 0 : -EINVAL;
 }
 
 static enum gyve_access_result file_open(struct call *c)
 {
-	const char *path = guest_path(c, get_le64(c->block));
-	int fd = path ? hermit_file_open(c->h, path, (int32_t)get_le32(c->block + 8), (int32_t)get_le32(c->block + 12))
-		      : -EINVAL;
+	char path[PATH_MAX];
+	int r = guest_path(c, get_le64(c->block), path);
 
-	put_le32(c->block + 16, (uint32_t)fd);
+	if (r == 0)
+		r = hermit_file_open(c->h, path, (int32_t)get_le32(c->block + 8), (int32_t)get_le32(c->block + 12));
+	put_le32(c->block + 16, (uint32_t)r);
 	return GYVE_ACCESS_DONE;
 }
 
@@ -221,9 +230,42 @@ static enum gyve_access_result file_close(struct call *c)
 
 static enum gyve_access_result file_unlink(struct call *c)
 {
-	const char *path = guest_path(c, get_le64(c->block));
+	char path[PATH_MAX];
+	int r = guest_path(c, get_le64(c->block), path);
 
-	put_le32(c->block + 8, (uint32_t)(path ? hermit_file_unlink(c->h, path) : -EINVAL));
+	put_le32(c->block + 8, (uint32_t)(r == 0 ? hermit_file_unlink(c->h, path) : r));
+	return GYVE_ACCESS_DONE;
+}
+
+/* --- version 3: results are a tag and a positive errno. No directory and no path is known yet. */
+
+enum { TAG_ERROR = 2, DENTS_ERROR = 3 };
+
+static enum gyve_access_result v3_getdents(struct call *c)
+{
+	put_le32(c->block + 24, DENTS_ERROR);
+	put_le32(c->block + 32, EBADF);
+	return GYVE_ACCESS_DONE;
+}
+
+static enum gyve_access_result v3_stat(struct call *c)
+{
+	put_le32(c->block + 24, TAG_ERROR);
+	put_le32(c->block + 28, ENOENT);
+	return GYVE_ACCESS_DONE;
+}
+
+static enum gyve_access_result v3_fstat(struct call *c)
+{
+	put_le32(c->block + 16, TAG_ERROR);
+	put_le32(c->block + 20, EBADF);
+	return GYVE_ACCESS_DONE;
+}
+
+static enum gyve_access_result v3_mkdir(struct call *c)
+{
+	put_le32(c->block + 16, TAG_ERROR);
+	put_le32(c->block + 20, ENOENT);
 	return GYVE_ACCESS_DONE;
 }
 
@@ -240,7 +282,8 @@ static const struct {
 	{0x800, IMMEDIATE, put_byte},  {0x840, 12, file_unlink},    {0x880, 16, v1_put_buffer},  {0x1010, IMMEDIATE, v2_exit},
 	{0x1020, IMMEDIATE, put_byte}, {0x1030, 16, v2_put_buffer}, {0x1050, 24, v2_get_buffer}, {0x1100, 32, v2_write},
 	{0x1110, 20, file_open},       {0x1120, 8, file_close},     {0x1130, 32, v2_read},       {0x1140, 16, v2_lseek},
-	{0x1150, 12, file_unlink},
+	{0x1150, 12, file_unlink},     {0x1160, 40, v3_getdents},   {0x1170, 32, v3_stat},       {0x1180, 24, v3_fstat},
+	{0x1190, 24, v3_mkdir},
 };
 
 /* Version 1 passes the argument in the dword written, later ones in rdi; aarch64 always in x8. */

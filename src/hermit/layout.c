@@ -10,24 +10,35 @@
 
 enum { ENTRY_VERSION = 4, MIN_RAM = 16 << 20, DEFAULT_RAM = 64 << 20, PAGE_2M = 2 << 20, INTERFACE_MAX = 3 };
 
+#define NOT_HERMIT                                                                               \
+	"the image has no Hermit entry version note, so it is not a Hermit image; a bare-metal " \
+	"program must be linked at a fixed address (-no-pie)"
+
+/* Kernels say which Hermit they are since 0.10.0. */
+static bool is_legacy(const struct gyve_elf *elf)
+{
+	const uint8_t *desc;
+	enum { OS_HERMIT = 6 };
+
+	if (gyve_elf_note(elf, "GNU", 1, &desc) != 16 || get_le32(desc) != OS_HERMIT)
+		return true;
+	return get_le32(desc + 4) == 0 && get_le32(desc + 8) < 10;
+}
+
 int hermit_read_notes(struct hermit *h, struct gyve_err *err)
 {
 	const uint8_t *desc;
 	ssize_t n;
 
-	if (!h->elf->note.present)
-		return gyve_err_set(err, -ENOEXEC, "the image has no notes, so it is not a Hermit image");
 	n = gyve_elf_note(h->elf, "HERMIT", 0x5a00, &desc);
 	if (n < 0)
-		return gyve_err_set(err, -ENOEXEC,
-				    n == -ENOENT ? "the image has no Hermit entry version note, so it is not a Hermit image"
-						 : "the image's notes are damaged");
+		return gyve_err_set(err, -ENOEXEC, n == -ENOENT ? NOT_HERMIT : "the image's notes are damaged");
 	if (n != 1 || desc[0] != ENTRY_VERSION)
 		return gyve_err_set(err, -ENOEXEC,
 				    "the image has Hermit entry version %u, this program knows version %u: rebuild it with "
 				    "Hermit 0.7 or later",
 				    n ? desc[0] : 0, ENTRY_VERSION);
-	h->legacy = gyve_elf_note(h->elf, "GNU", 1, &desc) != 16;
+	h->legacy = is_legacy(h->elf);
 	n = gyve_elf_note(h->elf, "UHYVEIF", 0x5b00, &desc);
 	h->interface = n == 4 ? (unsigned)desc[0] << 24 | (unsigned)desc[1] << 16 | (unsigned)desc[2] << 8 | desc[3] : 1;
 	if (h->interface < 1 || h->interface > INTERFACE_MAX)
@@ -85,7 +96,7 @@ int hermit_place(struct hermit *h, struct gyve_err *err)
 	if (h->elf->dyn && h->params->aslr)
 		h->ga = random_base(base, end - need);
 	h->ka = h->elf->dyn ? h->ga + HERMIT_KERNEL : lo;
-	if (h->ka < h->ga + HERMIT_TABLES_END + HERMIT_STACK || h->ka > end - need)
+	if (!h->elf->dyn && (h->ka < h->ga + HERMIT_TABLES_END + HERMIT_STACK || h->ka > end - need))
 		return gyve_err_set(err, -ENOEXEC,
 				    "the image is linked at 0x%" PRIx64 ", where a Hermit guest has no room for it", h->ka);
 	if (h->image_len > h->ram_len || h->ka - h->ga > h->ram_len - h->image_len)

@@ -26,6 +26,7 @@ static uint64_t next_table(struct frames *f, uint64_t gpa, uint64_t i)
 	if (!(e & 1)) {
 		if (f->next >= f->h->ga + HERMIT_TABLES_END)
 			return 0;
+		memset(at(f->h, f->next), 0, 4096);
 		e = f->next | TABLE;
 		f->next += 4096;
 		put_le64(entry, e);

@@ -12,13 +12,16 @@
 
 enum {
 	DEFAULT_RAM = 64 << 20,
+	MAX_RAM_GIB = 3, /* above lie the interrupt controllers */
 	STACK = 16 << 10,
 	TABLES = 6 * 4096, /* PML4, PDPT, four PDs: the first 4 GiB */
 	GDT_OFF = TABLES,  /* one more page */
 	PORT_CONSOLE = 0xe9,
 	PORT_EXIT = 0xf4,
 	PORT_COM1 = 0x3f8,
+	COM1_LCR = 3,
 	COM1_LSR = 5,
+	LCR_DLAB = 0x80,  /* port 0 is the baud rate now */
 	LSR_READY = 0x60, /* transmitter empty */
 };
 
@@ -26,6 +29,7 @@ struct bare {
 	const struct gyve_elf *elf;
 	struct gyve_sink out;
 	pthread_mutex_t lock; /* console writes of several vCPUs */
+	uint8_t lcr;          /* atomic */
 	unsigned ncpus;
 	uint64_t ram_len, base; /* base: tables, GDT, then stacks */
 };
@@ -91,11 +95,15 @@ static uint64_t entry_gpa(const struct gyve_elf *elf)
 static int plan(const struct gyve_elf *elf, const struct gyve_boot_params *params, const struct gyve_sink *out,
 		struct gyve_layout *layout, void **state, struct gyve_err *err)
 {
-	uint64_t ram_len = align_up(params->mem_size_given ? params->mem_size : DEFAULT_RAM, 4096), end = 0, base;
+	uint64_t ram_len = align_down(params->mem_size_given ? params->mem_size : DEFAULT_RAM, 4096), end = 0, base;
 
 	for (unsigned i = 0; i < elf->nsegs; i++)
 		if (elf->seg[i].paddr + elf->seg[i].memsz > end)
 			end = elf->seg[i].paddr + elf->seg[i].memsz;
+	if (ram_len > (uint64_t)MAX_RAM_GIB << 30)
+		return gyve_err_set(err, -EINVAL,
+				    "a bare-metal program has at most %d GiB of memory, %" PRIu64 " bytes were asked for",
+				    MAX_RAM_GIB, params->mem_size);
 	if (!ram_len || end > ram_len)
 		return gyve_err_set(err, -ENOEXEC,
 				    "the image reaches up to 0x%" PRIx64 ", guest memory only to 0x%" PRIx64
@@ -135,6 +143,7 @@ static int load(void *state, const struct gyve_memmap *map, struct gyve_err *err
 	int r = gyve_elf_copy(b->elf, map, 0, true, err);
 	uint8_t *p = gyve_memmap_ptr(map, b->base, room_needed(b->ncpus));
 
+	b->lcr = 0;
 	if (r < 0 || !p)
 		return r < 0 ? r : gyve_err_set(err, -ENOMEM, "guest memory is missing at 0x%" PRIx64, b->base);
 	write_tables(p, b->base);
@@ -168,6 +177,32 @@ static void cpu_init(void *state, unsigned cpu, struct gyve_regs *regs)
 	r->idt_limit = 0;
 }
 
+static void put_byte(struct bare *b, uint8_t byte)
+{
+	pthread_mutex_lock(&b->lock);
+	b->out.write(b->out.ctx, &byte, 1);
+	pthread_mutex_unlock(&b->lock);
+}
+
+/* A UART that is always ready and never has input. Programs set its speed first: that is no output. */
+static enum gyve_access_result access_com1(struct bare *b, struct gyve_access *a)
+{
+	unsigned reg = (unsigned)(a->addr - PORT_COM1);
+
+	if (!a->write) {
+		memset(a->data, 0, a->len);
+		if (reg == COM1_LSR)
+			a->data[0] = LSR_READY;
+		else if (reg == COM1_LCR)
+			a->data[0] = __atomic_load_n(&b->lcr, __ATOMIC_RELAXED);
+	} else if (reg == COM1_LCR) {
+		__atomic_store_n(&b->lcr, a->data[0], __ATOMIC_RELAXED);
+	} else if (reg == 0 && !(__atomic_load_n(&b->lcr, __ATOMIC_RELAXED) & LCR_DLAB)) {
+		put_byte(b, a->data[0]);
+	}
+	return GYVE_ACCESS_DONE;
+}
+
 static enum gyve_access_result access_port(void *state, struct gyve_access *a, int *code, struct gyve_err *err)
 {
 	struct bare *b = state;
@@ -175,22 +210,15 @@ static enum gyve_access_result access_port(void *state, struct gyve_access *a, i
 	(void)err;
 	if (!a->pio)
 		return GYVE_ACCESS_UNKNOWN;
-	if (a->write && (a->addr == PORT_CONSOLE || a->addr == PORT_COM1)) {
-		pthread_mutex_lock(&b->lock);
-		b->out.write(b->out.ctx, a->data, 1);
-		pthread_mutex_unlock(&b->lock);
+	if (a->addr >= PORT_COM1 && a->addr < PORT_COM1 + 8)
+		return access_com1(b, a);
+	if (a->write && a->addr == PORT_CONSOLE) {
+		put_byte(b, a->data[0]);
 		return GYVE_ACCESS_DONE;
 	}
 	if (a->write && a->addr == PORT_EXIT) {
 		*code = a->data[0];
 		return GYVE_ACCESS_EXIT;
-	}
-	if (a->addr >= PORT_COM1 && a->addr < PORT_COM1 + 8) { /* a UART that is always ready and never has input */
-		if (!a->write)
-			memset(a->data, 0, a->len);
-		if (!a->write && a->addr == PORT_COM1 + COM1_LSR)
-			a->data[0] = LSR_READY;
-		return GYVE_ACCESS_DONE;
 	}
 	if (!a->write && a->addr == PORT_CONSOLE) { /* how programs find out that it is there */
 		memset(a->data, 0xff, a->len);

@@ -18,6 +18,8 @@ static int bad(struct gyve_err *err, const char *why)
 
 static int check_ident(const uint8_t *data, size_t size, struct gyve_err *err)
 {
+	if (size >= 2 && data[0] == 0x1f && data[1] == 0x8b)
+		return gyve_err_set(err, -ENOEXEC, "not an ELF file but a gzip archive: give the kernel in it");
 	if (size < EI_NIDENT || memcmp(data, ELFMAG, SELFMAG) != 0)
 		return gyve_err_set(err, -ENOEXEC, "not an ELF file");
 	if (data[EI_CLASS] != ELFCLASS64)
@@ -147,7 +149,10 @@ static int parse(struct gyve_elf *e, Elf *elf, struct gyve_err *err)
 	e->entry = eh.e_entry;
 	if (eh.e_phentsize != sizeof(Elf64_Phdr) && eh.e_phnum)
 		return bad(err, "its program headers have a wrong size");
-	if (elf_getphdrnum(elf, &n) < 0 || eh.e_phoff > e->size || n > (e->size - eh.e_phoff) / sizeof(Elf64_Phdr))
+	n = eh.e_phnum; /* elf_getphdrnum() is silent about those that a truncated file lacks */
+	if (n == PN_XNUM)
+		return bad(err, "it has too many program headers");
+	if (n && (eh.e_phoff > e->size || n > (e->size - eh.e_phoff) / sizeof(Elf64_Phdr)))
 		return bad(err, "its program headers lie outside the file: it is truncated");
 	for (size_t i = 0; i < n; i++) {
 		if (!gelf_getphdr(elf, (int)i, &ph))

@@ -7,12 +7,19 @@
 #include "../base/bytes.h"
 #include "gyve/loader.h"
 
-struct rela_table {
-	uint64_t addr, size, symtab, syment;
-	bool present;
+struct rela {
+	uint64_t addr, size;
 };
 
-static int read_dynamic(const struct gyve_elf *elf, struct rela_table *t, struct gyve_err *err)
+struct dynamic {
+	struct rela data, plt; /* size 0: none */
+	uint64_t symtab;
+	bool has_symtab;
+};
+
+enum { TAG_RELR = 36 }; /* DT_RELR: newer than some <elf.h> */
+
+static int read_dynamic(const struct gyve_elf *elf, struct dynamic *d, struct gyve_err *err)
 {
 	uint64_t n = elf->dynamic.filesz / sizeof(Elf64_Dyn);
 
@@ -28,18 +35,28 @@ static int read_dynamic(const struct gyve_elf *elf, struct rela_table *t, struct
 			return gyve_err_set(err, -ENOEXEC,
 					    "the image has REL relocations, which its architecture does not use");
 		case DT_RELA:
-			t->addr = val;
-			t->present = true;
+			d->data.addr = val;
 			break;
 		case DT_RELASZ:
-			t->size = val;
+			d->data.size = val;
 			break;
+		case DT_JMPREL:
+			d->plt.addr = val;
+			break;
+		case DT_PLTRELSZ:
+			d->plt.size = val;
+			break;
+		case TAG_RELR:
+			return gyve_err_set(err, -ENOEXEC,
+					    "the image has packed relocations (DT_RELR), which are not supported: link it with "
+					    "-z nopack-relative-relocs");
 		case DT_RELAENT:
 			if (val != sizeof(Elf64_Rela))
 				return gyve_err_set(err, -ENOEXEC, "relocation entries have a wrong size");
 			break;
 		case DT_SYMTAB:
-			t->symtab = val;
+			d->symtab = val;
+			d->has_symtab = true;
 			break;
 		}
 	}
@@ -88,13 +105,13 @@ static uint8_t *image_ptr(const struct gyve_elf *elf, const struct gyve_memmap *
 	return NULL;
 }
 
-static int symbol_value(const struct gyve_elf *elf, const struct gyve_memmap *mem, const struct rela_table *t, uint64_t bias,
+static int symbol_value(const struct gyve_elf *elf, const struct gyve_memmap *mem, const struct dynamic *d, uint64_t bias,
 			uint32_t index, uint64_t *ret, struct gyve_err *err)
 {
 	uint64_t at;
 	const uint8_t *sym = NULL;
 
-	if (!__builtin_add_overflow(t->symtab, (uint64_t)index * sizeof(Elf64_Sym), &at))
+	if (d->has_symtab && !__builtin_add_overflow(d->symtab, (uint64_t)index * sizeof(Elf64_Sym), &at))
 		sym = image_ptr(elf, mem, bias, at, sizeof(Elf64_Sym));
 	if (!sym)
 		return gyve_err_set(err, -ENOEXEC, "a relocation names symbol %u, which lies outside the image", index);
@@ -107,7 +124,7 @@ static int symbol_value(const struct gyve_elf *elf, const struct gyve_memmap *me
 	return 0;
 }
 
-static int apply(const struct gyve_elf *elf, const struct gyve_memmap *mem, const struct rela_table *t, uint64_t bias,
+static int apply(const struct gyve_elf *elf, const struct gyve_memmap *mem, const struct dynamic *d, uint64_t bias,
 		 const uint8_t *rela, struct gyve_err *err)
 {
 	uint64_t offset = get_le64(rela), info = get_le64(rela + 8), addend = get_le64(rela + 16), value = 0;
@@ -125,24 +142,34 @@ static int apply(const struct gyve_elf *elf, const struct gyve_memmap *mem, cons
 		put_le64(to, addend + bias);
 		return 0;
 	}
-	int r = symbol_value(elf, mem, t, bias, index, &value, err);
+	int r = symbol_value(elf, mem, d, bias, index, &value, err);
 	if (r == 0)
 		put_le64(to, value + (kind == SYMBOL ? addend : 0));
 	return r;
 }
 
-int gyve_elf_relocate(const struct gyve_elf *elf, const struct gyve_memmap *mem, uint64_t bias, struct gyve_err *err)
+static int apply_table(const struct gyve_elf *elf, const struct gyve_memmap *mem, const struct dynamic *d, uint64_t bias,
+		       const struct rela *t, struct gyve_err *err)
 {
-	struct rela_table t = {0};
-	int r = elf->dynamic.present ? read_dynamic(elf, &t, err) : 0;
+	int r = 0;
 
-	if (r < 0 || !t.present || !t.size)
-		return r;
+	if (!t->size)
+		return 0;
 	/* relocations may rewrite the table itself: each entry is checked as it is applied */
-	const uint8_t *table = image_ptr(elf, mem, bias, t.addr, t.size);
+	const uint8_t *table = image_ptr(elf, mem, bias, t->addr, t->size);
 	if (!table)
 		return gyve_err_set(err, -ENOEXEC, "the relocation table lies outside the image");
-	for (uint64_t at = 0; r == 0 && t.size - at >= sizeof(Elf64_Rela); at += sizeof(Elf64_Rela))
-		r = apply(elf, mem, &t, bias, table + at, err);
+	for (uint64_t at = 0; r == 0 && t->size - at >= sizeof(Elf64_Rela); at += sizeof(Elf64_Rela))
+		r = apply(elf, mem, d, bias, table + at, err);
 	return r;
+}
+
+int gyve_elf_relocate(const struct gyve_elf *elf, const struct gyve_memmap *mem, uint64_t bias, struct gyve_err *err)
+{
+	struct dynamic d = {0};
+	int r = elf->dynamic.present ? read_dynamic(elf, &d, err) : 0;
+
+	if (r == 0)
+		r = apply_table(elf, mem, &d, bias, &d.data, err);
+	return r < 0 ? r : apply_table(elf, mem, &d, bias, &d.plt, err);
 }

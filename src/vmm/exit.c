@@ -27,6 +27,12 @@ static const struct gyve_regs *access_regs(void *ctx, unsigned groups)
 	return vcpu_regs(ctx, groups);
 }
 
+static bool access_interrupted(void *ctx)
+{
+	const struct gyve_vcpu *v = ctx;
+	return __atomic_load_n(&v->vm->stop_wanted, __ATOMIC_SEQ_CST);
+}
+
 /* Nobody is there: reads give all ones as on a real bus. */
 static enum exit_result unknown_access(struct gyve_vcpu *v, struct gyve_access *a, struct gyve_stop *stop)
 {
@@ -75,6 +81,7 @@ static enum exit_result handle_io(struct gyve_vcpu *v, struct gyve_exit *e, stru
 					.len = e->io.size,
 					.data = e->io.data + (size_t)i * e->io.size,
 					.regs = access_regs,
+					.interrupted = access_interrupted,
 					.ctx = v};
 		res = device_access(v, &a, stop);
 	}
@@ -89,6 +96,7 @@ static enum exit_result handle_mmio(struct gyve_vcpu *v, struct gyve_exit *e, st
 				.len = e->mmio.len,
 				.data = e->mmio.data,
 				.regs = access_regs,
+				.interrupted = access_interrupted,
 				.ctx = v};
 	return device_access(v, &a, stop);
 }
