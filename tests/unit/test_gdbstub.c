@@ -543,6 +543,42 @@ static void test_no_ops(void **state)
 	assert_answer("D", "OK");
 }
 
+/* Tags nest, attributes are quoted, nothing stands bare. Enough of XML for what we write. */
+static void assert_well_formed(const char *p)
+{
+	char open[16][32];
+	size_t depth = 0, n;
+
+	while ((p = strpbrk(p, "<>&")) != NULL) {
+		const char *end = strchr(p, *p == '&' ? ';' : '>');
+		assert_int_not_equal(*p, '>');
+		assert_non_null(end);
+		if (*p == '&') {
+			assert_true(end - p <= 5);
+		} else if (p[1] == '/') {
+			assert_true(depth > 0);
+			n = strlen(open[--depth]);
+			assert_int_equal(end - p - 2, n);
+			assert_memory_equal(p + 2, open[depth], n);
+		} else if (p[1] != '?' && p[1] != '!') {
+			unsigned quotes = 0;
+			for (const char *q = p + 1; q < end; q++) {
+				assert_int_not_equal(*q, '<');
+				quotes += *q == '"';
+			}
+			assert_int_equal(quotes % 2, 0);
+			if (end[-1] != '/') {
+				n = strcspn(p + 1, " >");
+				assert_true(depth < 16 && n < sizeof(open[0]));
+				memcpy(open[depth], p + 1, n);
+				open[depth++][n] = '\0';
+			}
+		}
+		p = end + 1;
+	}
+	assert_int_equal(depth, 0);
+}
+
 static void test_target_xml(void **state)
 {
 	char *xml = gdbstub_target_xml(&fake_arch);
@@ -550,6 +586,8 @@ static void test_target_xml(void **state)
 
 	(void)state;
 	assert_non_null(xml);
+	assert_well_formed(xml);
+	assert_well_formed(client_ask("qXfer:threads:read::0,1000") + 1);
 	assert_non_null(strstr(xml, "<architecture>i386:x86-64</architecture>\n<osabi>none</osabi>"));
 	assert_non_null(strstr(xml, "<flags id=\"fake_state\" size=\"4\">\n<field name=\"ON\" start=\"0\" end=\"0\"/>\n"
 				    "<field name=\"MODE\" start=\"1\" end=\"3\"/>"));
