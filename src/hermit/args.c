@@ -5,7 +5,10 @@
 #include "../base/bytes.h"
 #include "hermit.h"
 
-enum { MAX = 128, ARGSZ = 4, ENVC = 516, ENVSZ = 520 };
+/* Kernels that ask this way make an array of as many environment pointers as announced and read on until a null pointer, which they
+ * do not write. uhyve announces the host's whole environment, so the array used to be large enough to end in fresh memory. Empty
+ * strings, which no reader takes for a variable, do the same for a small environment. */
+enum { MAX = 128, MIN_ENV = 16, ARGSZ = 4, ENVC = 516, ENVSZ = 520 };
 
 static const char *arg(const struct hermit *h, size_t i)
 {
@@ -16,7 +19,11 @@ static const char *arg(const struct hermit *h, size_t i)
 
 static const char *env(const struct hermit *h, size_t i)
 {
-	return h->params->env ? h->params->env[i] : NULL;
+	size_t n = 0;
+
+	while (h->params->env && h->params->env[n] && n <= i)
+		n++;
+	return i < n ? h->params->env[i] : i < MIN_ENV ? "" : NULL;
 }
 
 typedef const char *list_fn(const struct hermit *h, size_t i);
