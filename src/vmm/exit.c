@@ -9,6 +9,9 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Enough to map the page tables' pages, the code's and those of two operands one by one. */
+#define UNMOVED_MAX 16
+
 enum exit_result exit_crash(struct gyve_vcpu *v, struct gyve_stop *stop, const char *fmt, ...)
 {
 	va_list ap;
@@ -130,6 +133,19 @@ static enum exit_result foreign_bp(struct gyve_vcpu *v, struct gyve_stop *stop)
 	return EXIT_AGAIN;
 }
 
+/* A step can end before its instruction has begun: a hypervisor below KVM was seen to do so whenever KVM had to map a page
+ * first. To try again does no harm: an instruction that is done and has changed nothing, a jump to itself, does it once more.
+ */
+static enum exit_result step_ended(struct gyve_vcpu *v)
+{
+	if (v->unmoved < UNMOVED_MAX && vcpu_unchanged(v)) {
+		v->unmoved++;
+		return EXIT_AGAIN;
+	}
+	v->unmoved = 0;
+	return EXIT_MOVED;
+}
+
 static enum exit_result handle_debug(struct gyve_vcpu *v, struct gyve_exit *e, struct gyve_stop *stop)
 {
 	unsigned kinds = e->debug.kinds;
@@ -138,7 +154,7 @@ static enum exit_result handle_debug(struct gyve_vcpu *v, struct gyve_exit *e, s
 		return bp_hit(v, e->debug.pc, stop) ? EXIT_STOP : foreign_bp(v, stop);
 	if (kinds & (1u << GYVE_DBG_HW_BP | 1u << GYVE_DBG_WATCH) && bp_hw_hit(v, e, stop))
 		return EXIT_STOP;
-	return kinds & 1u << GYVE_DBG_STEP ? EXIT_MOVED : EXIT_AGAIN;
+	return kinds & 1u << GYVE_DBG_STEP ? step_ended(v) : EXIT_AGAIN;
 }
 
 static enum exit_result handle_emulation(struct gyve_vcpu *v, struct gyve_exit *e, struct gyve_stop *stop)

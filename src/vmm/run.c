@@ -82,7 +82,7 @@ static enum exit_result run_once(struct gyve_vcpu *v, bool step, bool over, stru
 	int r = apply_debug(v, step, over);
 
 	if (step)
-		v->entry_pc = vcpu_pc(v);
+		vcpu_note_entry(v);
 	if (r == 0)
 		r = vcpu_flush(v);
 	if (r < 0)

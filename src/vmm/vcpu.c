@@ -46,6 +46,43 @@ gyve_gva_t vcpu_pc(struct gyve_vcpu *v)
 	return r ? v->vm->arch->pc(r) : 0;
 }
 
+/* Where the general registers begin, and the bytes up to the pc. */
+static const void *gpr_part(const struct gyve_regs *r, size_t *len)
+{
+	bool x86 = r->arch == GYVE_X86_64;
+
+	*len = x86 ? offsetof(struct gyve_x86_regs, rip) : offsetof(struct gyve_a64_regs, pc);
+	return x86 ? (const void *)&r->x86 : &r->a64;
+}
+
+void vcpu_note_entry(struct gyve_vcpu *v)
+{
+	const struct gyve_regs *r = vcpu_regs(v, GYVE_REGS_GPR);
+	const void *gpr;
+	size_t len;
+
+	v->entry_pc = vcpu_pc(v);
+	if (!r)
+		return;
+	gpr = gpr_part(r, &len);
+	_Static_assert(offsetof(struct gyve_a64_regs, pc) <= sizeof(v->entry_gpr) &&
+			       offsetof(struct gyve_x86_regs, rip) <= sizeof(v->entry_gpr),
+		       "general registers do not fit");
+	memcpy(v->entry_gpr, gpr, len);
+}
+
+bool vcpu_unchanged(struct gyve_vcpu *v)
+{
+	const struct gyve_regs *r = vcpu_regs(v, GYVE_REGS_GPR);
+	const void *gpr;
+	size_t len;
+
+	if (!r || vcpu_pc(v) != v->entry_pc)
+		return false;
+	gpr = gpr_part(r, &len);
+	return memcmp(v->entry_gpr, gpr, len) == 0;
+}
+
 bool vcpu_mmu(struct gyve_vcpu *v, struct gyve_mmu *ret)
 {
 	const struct gyve_regs *r = vcpu_regs(v, GYVE_REGS_SYS);

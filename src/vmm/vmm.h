@@ -39,6 +39,8 @@ struct gyve_vcpu {
 	struct gyve_debug debug; /**< what the backend was told last */
 	uint64_t debug_key;      /**< what debug was made from */
 	gyve_gva_t entry_pc;     /**< pc at the last entry, while stepping */
+	uint64_t entry_gpr[33];  /**< general registers then, those before the pc */
+	unsigned unmoved;        /**< steps in a row that changed nothing */
 	uint64_t exits[GYVE_EXIT_UNKNOWN + 1];
 };
 
@@ -116,6 +118,10 @@ struct gyve_regs *vcpu_regs(struct gyve_vcpu *v, unsigned groups);
 int vcpu_flush(struct gyve_vcpu *v);
 /** Back to the state the platform defines for the first instruction. */
 int vcpu_init_state(struct gyve_vcpu *v, struct gyve_err *err);
+/** Before an entry that steps: remember the general registers. vCPU thread. */
+void vcpu_note_entry(struct gyve_vcpu *v);
+/** The general registers and pc are what they were then. */
+bool vcpu_unchanged(struct gyve_vcpu *v);
 gyve_gva_t vcpu_pc(struct gyve_vcpu *v);
 bool vcpu_mmu(struct gyve_vcpu *v, struct gyve_mmu *ret);
 /** Guest bytes as this vCPU sees them, breakpoint bytes hidden. As gyve_virt_read(). */

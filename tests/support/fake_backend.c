@@ -174,6 +174,10 @@ static int run(struct gyve_bvcpu *v, struct gyve_exit *e)
 		}
 		if (hw_hit(v, GYVE_HW_EXEC, v->r.rip, &slot))
 			return debug_exit(v, e, GYVE_DBG_HW_BP, slot);
+		if (v->debug.step && fake_host.lazy_steps) {
+			fake_host.lazy_steps--;
+			return debug_exit(v, e, GYVE_DBG_STEP, 0);
+		}
 		if (!execute(v, e))
 			return 0;
 		if (v->debug.step)

@@ -10,6 +10,7 @@ struct fake_host {
 	bool out_advances;      /**< rip is past an OUT when it leaves; else settle() moves it */
 	bool watch_works;
 	unsigned hw_bps;
+	unsigned lazy_steps; /**< so many steps end before their instruction */
 	unsigned reinjected; /**< INT3 given back, all vCPUs */
 	unsigned set_debugs;
 };

@@ -146,6 +146,29 @@ static void test_step_and_range(void **state)
 	end(g);
 }
 
+static void test_step_that_does_not_move(void **state)
+{
+	static const uint8_t jump_to_itself[] = {0xeb, 0xfe};
+
+	(void)state;
+	struct guest *g = start(1, loop_code, sizeof(loop_code));
+	fake_host.lazy_steps = 3;
+	assert_int_equal(go(g, GYVE_ACT_STEP, -1).pc, LOOP);
+	/* over a breakpoint as well: it is not hit a second time */
+	assert_int_equal(gyve_bp_insert(g->vm, GYVE_POINT_SW, BASE + 7, 1, NULL), 0);
+	assert_int_equal(go(g, GYVE_ACT_CONT, -1).pc, BASE + 7);
+	fake_host.lazy_steps = 3;
+	assert_int_equal(go(g, GYVE_ACT_CONT, -1).pc, BASE + 7);
+	assert_int_equal(byte_at(g, DATA), 2);
+	assert_int_equal(fake_host.lazy_steps, 0);
+	end(g);
+	g = start(1, jump_to_itself, sizeof(jump_to_itself));
+	struct gyve_stop s = go(g, GYVE_ACT_STEP, -1);
+	assert_int_equal(s.kind, GYVE_STOP_STEP);
+	assert_int_equal(s.pc, BASE);
+	end(g);
+}
+
 static void test_breakpoint_is_hidden_and_kept(void **state)
 {
 	(void)state;
@@ -372,6 +395,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		BOTH(test_step_and_range),
+		BOTH(test_step_that_does_not_move),
 		BOTH(test_breakpoint_is_hidden_and_kept),
 		BOTH(test_foreign_int3_goes_back),
 		BOTH(test_interrupt_halt_and_loop),
