@@ -133,9 +133,9 @@ static enum exit_result foreign_bp(struct gyve_vcpu *v, struct gyve_stop *stop)
 	return EXIT_AGAIN;
 }
 
-/* A step can end before its instruction has begun: a hypervisor below KVM was seen to do so whenever KVM had to map a page
- * first. To try again does no harm: an instruction that is done and has changed nothing, a jump to itself, does it once more.
- */
+/* A step can end before its instruction has begun: an emulated VMX does so for the first steps of a vCPU, probably when KVM has
+ * to map a page for the instruction. To try again does no harm: an instruction that is done and has changed nothing, a jump to
+ * itself, does it once more. */
 static enum exit_result step_ended(struct gyve_vcpu *v)
 {
 	if (v->unmoved < UNMOVED_MAX && vcpu_unchanged(v)) {
