@@ -10,10 +10,13 @@ struct gyve_assist_mem {
 	int (*read)(void *ctx, gyve_gva_t gva, void *buf, size_t len, gyve_gva_t *fault_gva);
 	int (*write)(void *ctx, gyve_gva_t gva, const void *buf, size_t len, gyve_gva_t *fault_gva);
 	void *ctx;
+	/** The guest's time-stamp counter, for RDTSCP. May be NULL: the host's counter is given. */
+	uint64_t (*tsc)(void *ctx);
 };
 enum gyve_assist_result {
-	GYVE_ASSIST_DONE,        /**< regs changed (GPR, FP, and SYS for xsetbv via xcr0); rip advanced */
-	GYVE_ASSIST_FAULT,       /**< guest must take a fault: vector, error, cr2 in ret */
+	GYVE_ASSIST_DONE,  /**< regs changed (GPR, FP, and SYS for xsetbv via xcr0); rip advanced */
+	GYVE_ASSIST_FAULT, /**< guest must take a fault: vector, error (P clear), cr2 in ret; changed: FP if MXCSR has its flags
+			    */
 	GYVE_ASSIST_UNSUPPORTED, /**< err says which instruction */
 };
 struct gyve_assist_out {

@@ -92,7 +92,7 @@ static enum exit_result raise_fault(struct gyve_vcpu *v, const struct gyve_assis
 
 enum exit_result exit_assist(struct gyve_vcpu *v, const struct gyve_exit *e, struct gyve_stop *stop)
 {
-	struct gyve_assist_mem mem = {assist_read, assist_write, v};
+	struct gyve_assist_mem mem = {.read = assist_read, .write = assist_write, .ctx = v};
 	struct gyve_assist_out out = {0};
 	struct gyve_err err = {0};
 
@@ -106,6 +106,7 @@ enum exit_result exit_assist(struct gyve_vcpu *v, const struct gyve_exit *e, str
 		count_assist(v->vm, out.mnemonic);
 		return EXIT_MOVED;
 	case GYVE_ASSIST_FAULT:
+		v->dirty |= out.changed; /* MXCSR's flags */
 		return raise_fault(v, &out);
 	case GYVE_ASSIST_UNSUPPORTED:
 		break;
