@@ -5,6 +5,16 @@
 
 #include "assist_priv.h"
 
+/* What __builtin_cpu_supports() knows differs from compiler to compiler; the rest is read here. */
+enum { ECX_1, EBX_7, ECX_EXT };
+static bool cpuid_bit(int where, unsigned bit)
+{
+	static const unsigned leaf[] = {[ECX_1] = 1, [EBX_7] = 7, [ECX_EXT] = 0x80000001};
+	unsigned a, b, c, d;
+
+	return __get_cpuid_count(leaf[where], 0, &a, &b, &c, &d) && (where == EBX_7 ? b : c) >> bit & 1;
+}
+
 static bool host_has(ZydisISAExt ext)
 {
 	switch (ext) {
@@ -32,25 +42,23 @@ static bool host_has(ZydisISAExt ext)
 	case ZYDIS_ISA_EXT_FMA:
 		return __builtin_cpu_supports("fma");
 	case ZYDIS_ISA_EXT_F16C:
-		return __builtin_cpu_supports("f16c");
+		return cpuid_bit(ECX_1, 29);
 	case ZYDIS_ISA_EXT_BMI1:
 		return __builtin_cpu_supports("bmi");
 	case ZYDIS_ISA_EXT_BMI2:
 		return __builtin_cpu_supports("bmi2");
 	case ZYDIS_ISA_EXT_LZCNT:
-		return __builtin_cpu_supports("lzcnt");
+		return cpuid_bit(ECX_EXT, 5);
 	case ZYDIS_ISA_EXT_ADOX_ADCX:
-		return __builtin_cpu_supports("adx");
+		return cpuid_bit(EBX_7, 19);
 	case ZYDIS_ISA_EXT_MOVBE:
-		return __builtin_cpu_supports("movbe");
+		return cpuid_bit(ECX_1, 22);
 	case ZYDIS_ISA_EXT_RDRAND:
-		return __builtin_cpu_supports("rdrnd");
+		return cpuid_bit(ECX_1, 30);
 	case ZYDIS_ISA_EXT_RDSEED:
-		return __builtin_cpu_supports("rdseed");
-	case ZYDIS_ISA_EXT_SHA: {
-		unsigned a, b, c, d;
-		return __get_cpuid_count(7, 0, &a, &b, &c, &d) && b & 1u << 29;
-	}
+		return cpuid_bit(EBX_7, 18);
+	case ZYDIS_ISA_EXT_SHA:
+		return cpuid_bit(EBX_7, 29);
 	default:
 		return false;
 	}

@@ -5,9 +5,9 @@
 #include "../base/bytes.h"
 #include "hermit.h"
 
-/* Kernels that ask this way make an array of as many environment pointers as announced and read on until a null pointer, which they
- * do not write. uhyve announces the host's whole environment, so the array used to be large enough to end in fresh memory. Empty
- * strings, which no reader takes for a variable, do the same for a small environment. */
+/* Kernels that ask this way make an array of as many environment pointers as announced and read on until a null pointer, which
+ * they do not write. uhyve announces the host's whole environment, so the array used to be large enough to end in fresh memory.
+ * Empty strings, which no reader takes for a variable, do the same for a small environment. */
 enum { MAX = 128, MIN_ENV = 16, ARGSZ = 4, ENVC = 516, ENVSZ = 520 };
 
 static const char *arg(const struct hermit *h, size_t i)
