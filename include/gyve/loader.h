@@ -119,5 +119,5 @@ struct gyve_platform_ops {
 	enum gyve_access_result (*access)(void *state, struct gyve_access *a, int *code, struct gyve_err *err);
 	void (*destroy)(void *state);
 };
-extern const struct gyve_platform_ops gyve_platform_hermit, gyve_platform_bare;
+extern const struct gyve_platform_ops gyve_platform_hermit, gyve_platform_bare, gyve_platform_bare_aarch64;
 #endif

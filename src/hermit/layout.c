@@ -10,6 +10,7 @@
 
 enum { ENTRY_VERSION = 4, MIN_RAM = 16 << 20, DEFAULT_RAM = 64 << 20, PAGE_2M = 2 << 20, INTERFACE_MAX = 3 };
 
+#define A64_V1_ASLR_END UINT64_C(0xc0000000)
 #define NOT_HERMIT                                                                               \
 	"the image has no Hermit entry version note, so it is not a Hermit image; a bare-metal " \
 	"program must be linked at a fixed address (-no-pie)"
@@ -93,8 +94,10 @@ int hermit_place(struct hermit *h, struct gyve_err *err)
 				    " do not fit the guest's address range",
 				    h->ram_len, h->image_len);
 	h->ga = base;
+	/* aarch64 kernels of version 1 keep their own addresses between their end and 4 GiB */
+	uint64_t last = !x86 && h->interface == 1 && need <= A64_V1_ASLR_END - base ? A64_V1_ASLR_END : end;
 	if (h->elf->dyn && h->params->aslr)
-		h->ga = random_base(base, end - need);
+		h->ga = random_base(base, last - need);
 	h->ka = h->elf->dyn ? h->ga + HERMIT_KERNEL : lo;
 	if (!h->elf->dyn && (h->ka < h->ga + HERMIT_TABLES_END + HERMIT_STACK || h->ka > end - need))
 		return gyve_err_set(err, -ENOEXEC,

@@ -12,7 +12,8 @@
 #include <sys/mman.h>
 
 /* First that takes the image. */
-static const struct gyve_platform_ops *const platforms[] = {&gyve_platform_hermit, &gyve_platform_bare};
+static const struct gyve_platform_ops *const platforms[] = {&gyve_platform_hermit, &gyve_platform_bare,
+							    &gyve_platform_bare_aarch64};
 
 static int find_platform(struct gyve_vm *vm, struct gyve_err *err)
 {

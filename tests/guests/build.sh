@@ -1,13 +1,19 @@
 #!/usr/bin/env bash
-# build.sh DIR: compiles the sample kernels into DIR. GUEST_CC: a compiler for x86_64 (default: gcc, or the cross compiler).
-# They are guests, not part of the program: no sanitizers, no CFLAGS of the build.
+# build.sh DIR [x86_64|aarch64]: compiles the sample kernels into DIR. GUEST_CC: a compiler for them (default: gcc, or the cross
+# compiler). They are guests, not part of the program: no sanitizers, no CFLAGS of the build.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 out=$1
+arch=${2:-x86_64}
 mkdir -p "$out"
-if [ "$(uname -m)" = x86_64 ]; then cc=${GUEST_CC:-gcc}; else cc=${GUEST_CC:-x86_64-linux-gnu-gcc}; fi
-flags=(-std=gnu11 -ffreestanding -g -O0 -Wall -Wextra -Werror -m64 -mno-red-zone -mgeneral-regs-only -mcmodel=small
-	-fno-pic -fno-stack-protector -fno-asynchronous-unwind-tables -fcf-protection=none)
+if [ "$(uname -m)" = "$arch" ]; then cc=${GUEST_CC:-gcc}; else cc=${GUEST_CC:-$arch-linux-gnu-gcc}; fi
+flags=(-std=gnu11 -ffreestanding -g -O0 -Wall -Wextra -Werror -mgeneral-regs-only -mcmodel=small
+	-fno-pic -fno-stack-protector -fno-asynchronous-unwind-tables)
+case $arch in
+x86_64) flags+=(-m64 -mno-red-zone -fcf-protection=none) suffix='' ;;
+aarch64) flags+=(-mstrict-align -mno-outline-atomics) suffix=_a64 ;;
+*) echo "build.sh: no samples for $arch" >&2 && exit 2 ;;
+esac
 link=(-nostdlib -static -no-pie -Wl,--build-id=none -Wl,-z,max-page-size=4096 -Wl,-z,noexecstack -Wl,--no-warn-rwx-segments)
 
 # guest NAME SOURCE [FLAG...]: made anew when anything here is newer
@@ -15,21 +21,22 @@ guest() {
 	local name=$1 source=$here/$2 start=()
 	shift 2
 	[ -e "$out/$name" ] && [ -z "$(find "$here" -newer "$out/$name" -type f)" ] && return
-	case $source in *.c) start=("$here/start.S") ;; esac
+	case $source in *.c) start=("$here/start$suffix.S") ;; esac
 	# beside the real sources: gdb finds them, whatever directory this runs in
-	"$cc" "${flags[@]}" "$@" "${link[@]}" -T "$here/guest.ld" "${start[@]}" "$source" -o "$out/$name.new"
+	"$cc" "${flags[@]}" "$@" "${link[@]}" -T "$here/guest$suffix.ld" "${start[@]}" "$source" -o "$out/$name.new"
 	mv "$out/$name.new" "$out/$name"
 }
 
-guest minimal minimal.S
+guest minimal minimal$suffix.S
 guest sample sample.c
 guest loop loop.c
 guest halt loop.c -DHALTED
 guest smp smp.c
 guest exitcode exitcode.c
+guest rewrite rewrite.c
+[ "$arch" = x86_64 ] || exit 0
 guest int3 int3.c
 guest paging paging.c
-guest rewrite rewrite.c
 guest sse sse.c
 for how in pf ud port mmio jump stack; do
 	guest crash_$how crash.c -DCRASH_"$(printf %s $how | tr a-z A-Z)"

@@ -19,9 +19,10 @@ static void rewrite(void)
 	for (uint64_t i = 0; i < len && i < sizeof(copy); i++)
 		copy[i] = code[i];
 	for (uint64_t i = 0; i < len && i < sizeof(copy); i++)
-		code[i] = 0x90;
+		code[i] = 0x90; /* x86_64: NOP */
 	for (uint64_t i = 0; i < len && i < sizeof(copy); i++)
 		code[i] = copy[i];
+	sync_code(code, len);
 }
 
 int kmain(uint64_t cpu, uint64_t ncpus)

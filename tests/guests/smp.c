@@ -4,12 +4,6 @@
 volatile uint64_t total = 10000; /* a debugger may change it before the first instruction */
 uint64_t hits, done;
 
-static inline uint64_t fetch_add(uint64_t *p, uint64_t n)
-{
-	__asm__ volatile("lock xaddq %0, %1" : "+r"(n), "+m"(*p) : : "memory");
-	return n;
-}
-
 __attribute__((noinline)) void hot(uint64_t cpu)
 {
 	(void)cpu;
