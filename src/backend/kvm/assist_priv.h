@@ -3,7 +3,8 @@
  *   assist_x86_64.c   the entry: decode, choose, commit        assist_isa.c     which instructions may run, on this host and
  * guest assist_special.c  instructions done by hand                assist_xsave.c   the XSAVE family, by hand assist_rewrite.c
  * the same instruction on a scratch buffer assist_exec.c    runs it on the guest's registers assist_operands.c registers and
- * effective addresses        disasm.c         text and data references */
+ * effective addresses        disasm.c         text and data references
+ *   assist_mask.c     masked memory operands */
 #ifndef GYVE_ASSIST_PRIV_H
 #define GYVE_ASSIST_PRIV_H
 #include "gyve/assist.h"
@@ -79,7 +80,7 @@ uint64_t assist_gpr(const struct gyve_x86_regs *regs, ZydisRegister reg);
 gyve_gva_t assist_address(const struct gyve_x86_regs *regs, const ZydisDecodedInstruction *insn, const ZydisDecodedOperand *op);
 static inline unsigned assist_cpl(const struct gyve_x86_regs *regs)
 {
-	return regs->seg[GYVE_CS].selector & 3;
+	return regs->seg[GYVE_SS].dpl & 3; /* what KVM goes by, too */
 }
 
 /* assist_x86_64.c: results */
@@ -96,6 +97,10 @@ enum gyve_assist_result assist_write(struct assist *a, gyve_gva_t gva, const voi
 bool assist_find_memop(struct assist *a);
 /** Is [gva, gva+len) canonical? (32-bit: below 4 GiB) */
 bool assist_canonical(const struct assist *a, gyve_gva_t gva, size_t len);
+
+/* assist_mask.c: the explicit operand, of which a mask may choose the bytes */
+enum gyve_assist_result assist_read_operand(struct assist *a, uint8_t *buf, bool write_intent);
+enum gyve_assist_result assist_write_operand(struct assist *a, const uint8_t *buf);
 
 /* assist_isa.c */
 /** May this instruction be run natively at all, does the host have it, and does the guest's state allow it? DONE: yes to all.

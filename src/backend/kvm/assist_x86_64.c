@@ -254,10 +254,8 @@ static enum gyve_assist_result run_native(struct assist *a)
 		return assist_refuse(a, "no form of it is safe to run");
 	if (a->memop && (a->gva & (alignment(a) - 1)))
 		return assist_fault(a, VEC_GP);
-	/* a conditional or masked store leaves bytes as they were */
-	reads = a->memop && (a->memop->actions & (ZYDIS_OPERAND_ACTION_MASK_READ | ZYDIS_OPERAND_ACTION_CONDWRITE) ||
-			     a->insn.avx.mask.reg > ZYDIS_REGISTER_K0);
-	if (reads && (res = assist_read(a, a->gva, scratch, a->len, writes)) != GYVE_ASSIST_DONE)
+	reads = a->memop && (a->memop->actions & ZYDIS_OPERAND_ACTION_MASK_READ);
+	if (reads && (res = assist_read_operand(a, scratch, writes)) != GYVE_ASSIST_DONE)
 		return res;
 	load_frame(a, &f);
 	if (code.stand_in >= 0)
@@ -273,7 +271,7 @@ static enum gyve_assist_result run_native(struct assist *a)
 		return assist_fault(a, a->regs->cr4 & CR4_OSXMMEXCPT ? VEC_XM : VEC_UD);
 	}
 	fix_stored_environment(a, scratch);
-	if (writes && (res = assist_write(a, a->gva, scratch, a->len)) != GYVE_ASSIST_DONE)
+	if (writes && (res = assist_write_operand(a, scratch)) != GYVE_ASSIST_DONE)
 		return res;
 	commit_gprs(a->regs, &f, code.stand_in);
 	commit_vectors(a, &f, mxcsr);
