@@ -135,6 +135,8 @@ struct gyve_backend_ops {
 	int (*unhalt)(struct gyve_bvcpu *v);
 	/** Hardware's own translation (KVM_TRANSLATE), for tests. -ENOTSUP where there is none. */
 	int (*translate)(struct gyve_bvcpu *v, gyve_gva_t gva, gyve_gpa_t *ret);
+	/** Bytes the program wrote at hva (guest memory) shall be what the guest executes. NULL: they are. */
+	void (*sync_code)(void *hva, uint64_t len);
 	/** Back to the state right after vcpu_create. */
 	int (*reset)(struct gyve_bvcpu *v);
 };

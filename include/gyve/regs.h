@@ -7,7 +7,17 @@
 enum gyve_arch_id { GYVE_X86_64 = 62, GYVE_AARCH64 = 183 }; /* ELF e_machine */
 
 /** Register groups: fetched and stored separately because each costs ioctls. */
-enum { GYVE_REGS_GPR = 1, GYVE_REGS_SYS = 2, GYVE_REGS_FP = 4, GYVE_REGS_DEBUG = 8, GYVE_REGS_EVENTS = 16, GYVE_REGS_ALL = 31 };
+enum {
+	GYVE_REGS_GPR = 1,
+	GYVE_REGS_SYS = 2,
+	GYVE_REGS_FP = 4,
+	GYVE_REGS_DEBUG = 8,
+	GYVE_REGS_EVENTS = 16,
+	GYVE_REGS_ALL = 31,
+	/* aarch64, where each register costs an ioctl: parts of those above that can be had alone */
+	GYVE_REGS_PC = 32,  /**< pc and pstate */
+	GYVE_REGS_MMU = 64, /**< what gyve_mmu_from_regs() reads */
+};
 
 struct gyve_x86_seg {
 	uint64_t base;

@@ -44,7 +44,7 @@ static bool walk(struct gyve_vcpu *v, gyve_gva_t gva, gyve_gpa_t *ret)
 static bool lookup_layout(struct gyve_vcpu *v, gyve_gva_t gva, gyve_gpa_t *ret)
 {
 	const struct gyve_layout *l = &v->vm->layout;
-	const struct gyve_regs *r = vcpu_regs(v, GYVE_REGS_SYS);
+	const struct gyve_regs *r = vcpu_regs(v, GYVE_REGS_MMU);
 
 	if (!r || v->vm->arch->root(r) != v->vm->boot_root)
 		return false;
@@ -148,17 +148,33 @@ void bp_lift(struct gyve_vcpu *v, gyve_gva_t pc)
 
 /* --- debug registers */
 
-/* One watched range takes naturally aligned pieces of 1, 2, 4 or 8 bytes. Returns how many, at most max+1. */
-static unsigned split(const struct point *p, gyve_gva_t addr[], uint64_t len[], unsigned max)
+static bool is_a64(const struct gyve_vm *vm)
+{
+	return vm->arch->id == GYVE_AARCH64;
+}
+
+/* The largest piece of [at, at+left) that one register can watch from at on. x86_64: 1, 2, 4 or 8 bytes, aligned. aarch64: any
+ * part of a doubleword, or a power of two from 8 bytes to 2 GiB, aligned. */
+static uint64_t piece_of(bool a64, gyve_gva_t at, uint64_t left)
+{
+	uint64_t piece = a64 ? UINT64_C(1) << 31 : 8, part = 8 - at % 8;
+
+	if (a64 && (part < 8 || left < 8))
+		return part < left ? part : left;
+	while (piece > left || at % piece)
+		piece /= 2;
+	return piece;
+}
+
+/* One watched range takes several registers. Returns how many, at most max+1. */
+static unsigned split(const struct gyve_vm *vm, const struct point *p, gyve_gva_t addr[], uint64_t len[], unsigned max)
 {
 	gyve_gva_t at = p->gva;
 	uint64_t left = p->len;
 	unsigned n = 0;
 
 	while (left && n <= max) {
-		uint64_t piece = 8;
-		while (piece > left || at % piece)
-			piece /= 2;
+		uint64_t piece = piece_of(is_a64(vm), at, left);
 		if (n < max) {
 			addr[n] = at;
 			len[n] = piece;
@@ -170,20 +186,27 @@ static unsigned split(const struct point *p, gyve_gva_t addr[], uint64_t len[], 
 	return n;
 }
 
-static unsigned slots_of(const struct point *p)
+static unsigned slots_of(const struct gyve_vm *vm, const struct point *p)
 {
 	gyve_gva_t addr[POINT_SLOTS];
 	uint64_t len[POINT_SLOTS];
 
 	if (p->state != POINT_DEBUG_REG)
 		return 0;
-	return is_watch(p->kind) ? split(p, addr, len, POINT_SLOTS) : 1;
+	return is_watch(p->kind) ? split(vm, p, addr, len, POINT_SLOTS) : 1;
 }
 
-static unsigned slots_total(const struct gyve_vm *vm)
+/* Where breakpoints and watchpoints share registers, both count against the same. */
+static unsigned slots_total(const struct gyve_vm *vm, bool watch)
 {
-	unsigned n = vm->ops->caps(vm->b)->hw_bps;
-	return n < GYVE_HW_MAX ? n : GYVE_HW_MAX;
+	const struct gyve_host_caps *c = vm->ops->caps(vm->b);
+	unsigned n = watch && !c->hw_shared ? c->hw_wps : c->hw_bps, max = c->hw_shared ? GYVE_HW_MAX : GYVE_HW_MAX / 2;
+	return n < max ? n : max;
+}
+
+static bool same_registers(const struct gyve_vm *vm, bool watch, const struct point *p)
+{
+	return vm->ops->caps(vm->b)->hw_shared || is_watch(p->kind) == watch;
 }
 
 static enum gyve_hw_type hw_type(enum gyve_point_kind kind)
@@ -196,13 +219,14 @@ static enum gyve_hw_type hw_type(enum gyve_point_kind kind)
 	return types[kind];
 }
 
-static void add_slots(const struct point *p, struct gyve_debug *d, unsigned *n, unsigned total)
+/* free: registers left, of the kind p needs */
+static void add_slots(const struct gyve_vm *vm, const struct point *p, struct gyve_debug *d, unsigned *n, unsigned *free)
 {
 	gyve_gva_t addr[POINT_SLOTS] = {p->gva};
 	uint64_t len[POINT_SLOTS] = {1};
-	unsigned k = is_watch(p->kind) ? split(p, addr, len, POINT_SLOTS) : 1;
+	unsigned k = is_watch(p->kind) ? split(vm, p, addr, len, POINT_SLOTS) : 1;
 
-	for (unsigned i = 0; i < k && i < POINT_SLOTS && *n < total; i++, ++*n) {
+	for (unsigned i = 0; i < k && i < POINT_SLOTS && *free; i++, ++*n, --*free) {
 		d->hw[*n].type = hw_type(p->kind);
 		d->hw[*n].addr = addr[i];
 		d->hw[*n].len = len[i];
@@ -219,18 +243,24 @@ static int rank(const struct point *p)
 	return p->state == POINT_PENDING ? 1 : 2;
 }
 
-void bp_debug_regs(struct gyve_vm *vm, struct gyve_debug *d, const gyve_gva_t *skip_pc)
+void bp_debug_regs(struct gyve_vm *vm, struct gyve_debug *d, const gyve_gva_t *skip_pc, bool no_watch)
 {
-	unsigned n = 0;
+	unsigned n = 0, total, watch_total;
 
 	pthread_mutex_lock(&vm->book_lock);
-	unsigned total = vm->npoints ? slots_total(vm) : 0;
+	bool shared = vm->ops->caps(vm->b)->hw_shared;
+	total = slots_total(vm, false);
+	watch_total = slots_total(vm, true);
+	while (n < GYVE_HW_MAX && d->hw[n].type != GYVE_HW_NONE)
+		n++;
+	total -= n < total ? n : total;
 	d->sw_bp = vm->nplants > 0;
 	for (int r = 0; r <= 2; r++)
-		for (size_t i = 0; i < vm->npoints && n < total; i++) {
+		for (size_t i = 0; i < vm->npoints; i++) {
 			const struct point *p = &vm->points[i];
-			if (rank(p) == r && !(skip_pc && !is_watch(p->kind) && p->gva == *skip_pc))
-				add_slots(p, d, &n, total);
+			if (rank(p) == r && !(no_watch && is_watch(p->kind)) &&
+			    !(skip_pc && !is_watch(p->kind) && p->gva == *skip_pc))
+				add_slots(vm, p, d, &n, is_watch(p->kind) && !shared ? &watch_total : &total);
 		}
 	pthread_mutex_unlock(&vm->book_lock);
 }
@@ -334,13 +364,13 @@ static struct point *find(struct gyve_vm *vm, enum gyve_point_kind kind, gyve_gv
 }
 
 /* Who holds the debug registers, for a refusal. */
-static int refuse_slots(struct gyve_vm *vm, unsigned total, struct gyve_err *err)
+static int refuse_slots(struct gyve_vm *vm, bool watch, unsigned total, struct gyve_err *err)
 {
 	char text[256] = "";
 	size_t n = 0;
 
 	for (size_t i = 0; i < vm->npoints && n < sizeof(text) - 32; i++)
-		if (slots_of(&vm->points[i]))
+		if (same_registers(vm, watch, &vm->points[i]) && slots_of(vm, &vm->points[i]))
 			n += (size_t)snprintf(text + n, sizeof(text) - n, "%s0x%" PRIx64, n ? ", " : "", vm->points[i].gva);
 	return gyve_err_set(err, -ENOSPC, "this host has %u debug registers%s%s", total, n ? ", taken by points at " : "",
 			    text);
@@ -348,12 +378,13 @@ static int refuse_slots(struct gyve_vm *vm, unsigned total, struct gyve_err *err
 
 static int give_registers(struct gyve_vm *vm, struct point *p, struct gyve_err *err)
 {
-	unsigned total = slots_total(vm), used = 0;
+	bool watch = is_watch(p->kind);
+	unsigned total = slots_total(vm, watch), used = 0;
 
 	for (size_t i = 0; i < vm->npoints; i++)
-		used += slots_of(&vm->points[i]);
+		used += same_registers(vm, watch, &vm->points[i]) ? slots_of(vm, &vm->points[i]) : 0;
 	p->state = POINT_DEBUG_REG;
-	return used + slots_of(p) > total ? refuse_slots(vm, total, err) : 0;
+	return used + slots_of(vm, p) > total ? refuse_slots(vm, watch, total, err) : 0;
 }
 
 static int place(struct gyve_vm *vm, struct point *p, struct gyve_err *err)
@@ -448,7 +479,7 @@ void bp_deinit(struct gyve_vm *vm)
 	free(vm->plants);
 }
 
-static void describe(const struct point *p, char *buf, size_t size)
+static void describe(const struct gyve_vm *vm, const struct point *p, char *buf, size_t size)
 {
 	static const char *const kinds[] = {"breakpoint", "hardware breakpoint", "write watch", "read watch", "access watch"};
 	int n = snprintf(buf, size, "0x%016" PRIx64 "  %-19s ", p->gva, kinds[p->kind]);
@@ -462,7 +493,7 @@ static void describe(const struct point *p, char *buf, size_t size)
 		snprintf(buf, size, "planted at gpa 0x%" PRIx64 "%s", p->gpa, p->by_layout ? " (where the loader put it)" : "");
 		break;
 	case POINT_DEBUG_REG:
-		snprintf(buf, size, "in %u debug register(s), %" PRIu64 " byte(s)", slots_of(p), p->len);
+		snprintf(buf, size, "in %u debug register(s), %" PRIu64 " byte(s)", slots_of(vm, p), p->len);
 		break;
 	case POINT_SOFT:
 		snprintf(buf, size, "by stepping and comparing %" PRIu64 " byte(s): this host's data watchpoints do not fire",
@@ -480,7 +511,7 @@ void gyve_bp_list(struct gyve_vm *vm, void (*cb)(void *ctx, const char *line), v
 
 	pthread_mutex_lock(&vm->book_lock);
 	for (size_t i = 0; i < vm->npoints; i++) {
-		describe(&vm->points[i], line, sizeof(line));
+		describe(vm, &vm->points[i], line, sizeof(line));
 		cb(ctx, line);
 	}
 	pthread_mutex_unlock(&vm->book_lock);

@@ -154,6 +154,8 @@ static enum exit_result handle_debug(struct gyve_vcpu *v, struct gyve_exit *e, s
 		return bp_hit(v, e->debug.pc, stop) ? EXIT_STOP : foreign_bp(v, stop);
 	if (kinds & (1u << GYVE_DBG_HW_BP | 1u << GYVE_DBG_WATCH) && bp_hw_hit(v, e, stop))
 		return EXIT_STOP;
+	if (kinds & 1u << GYVE_DBG_HW_BP && step_unit_ended(v, e->debug.pc))
+		return EXIT_MOVED;
 	return kinds & 1u << GYVE_DBG_STEP ? step_ended(v) : EXIT_AGAIN;
 }
 

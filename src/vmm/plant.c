@@ -5,9 +5,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Some guests' instruction fetch does not see what is written here by itself. */
+static void sync_code(struct gyve_vm *vm, gyve_gpa_t gpa, uint64_t len)
+{
+	void *hva = vm->ops->sync_code ? gyve_memmap_ptr(&vm->map, gpa, len) : NULL;
+
+	if (hva)
+		vm->ops->sync_code(hva, len);
+}
+
 static void write_bytes(struct gyve_vm *vm, const struct plant *p, const uint8_t *bytes)
 {
 	gyve_memmap_write(&vm->map, p->gpa, bytes, p->len);
+	sync_code(vm, p->gpa, p->len);
 }
 
 struct plant *plant_find(struct gyve_vm *vm, gyve_gpa_t gpa)
@@ -154,6 +164,8 @@ static ssize_t write_around(struct gyve_vm *vm, uint64_t gpa, const uint8_t *buf
 	}
 	ssize_t n = gyve_memmap_write(&vm->map, gpa, copy ? copy : buf, len);
 	free(copy);
+	if (n > 0)
+		sync_code(vm, gpa, (uint64_t)n);
 	return n;
 }
 

@@ -26,19 +26,20 @@ static bool stop_wanted(const struct gyve_vm *vm)
 
 /* --- one vCPU inside */
 
-static int apply_debug(struct gyve_vcpu *v, bool step, bool over)
+static int apply_debug(struct gyve_vcpu *v, bool step, bool over, bool unit)
 {
 	struct gyve_vm *vm = v->vm;
 	uint64_t key = (uint64_t)__atomic_load_n(&vm->book_gen, __ATOMIC_ACQUIRE) << 2 | (step ? 2 : 0) | 1;
 	struct gyve_debug d;
 
-	if (!over && key == v->debug_key)
+	if (!over && !unit && key == v->debug_key)
 		return 0;
 	memset(&d, 0, sizeof(d));
 	gyve_gva_t pc = over ? vcpu_pc(v) : 0;
-	bp_debug_regs(vm, &d, over ? &pc : NULL);
+	step_debug_regs(v, &d);
+	bp_debug_regs(vm, &d, over ? &pc : NULL, over && v->over_watch);
 	d.step = d.block_irq = step;
-	v->debug_key = over ? 0 : key;
+	v->debug_key = over || unit ? 0 : key;
 	if (memcmp(&d, &v->debug, sizeof(d)) == 0)
 		return 0;
 	v->debug = d;
@@ -79,8 +80,11 @@ static bool step_is_done(struct gyve_vcpu *v, struct gyve_stop *stop)
 static enum exit_result run_once(struct gyve_vcpu *v, bool step, bool over, struct gyve_stop *stop)
 {
 	struct gyve_exit e;
-	int r = apply_debug(v, step, over);
+	enum step_way way = step ? step_begin(v) : STEP_HOST;
 
+	if (way == STEP_DONE)
+		return EXIT_MOVED;
+	int r = apply_debug(v, step && way == STEP_HOST, over, way == STEP_UNIT);
 	if (step)
 		vcpu_note_entry(v);
 	if (r == 0)
@@ -92,7 +96,10 @@ static enum exit_result run_once(struct gyve_vcpu *v, bool step, bool over, stru
 	if (r < 0)
 		return exit_crash(v, stop, "the host cannot run the vCPU: %s", strerror(-r));
 	__atomic_fetch_add(&v->exits[e.kind], 1, __ATOMIC_RELAXED);
-	return exit_handle(v, &e, step, stop);
+	enum exit_result res = exit_handle(v, &e, step, stop);
+	if (step)
+		step_end(v);
+	return res;
 }
 
 /* Run until there is something to tell (stop->kind), a stop is wanted, or the step over a breakpoint is done. */
@@ -176,6 +183,9 @@ static void tell(struct gyve_vm *vm, struct gyve_vcpu *v)
 
 	v->hit.kind = GYVE_STOP_NONE;
 	v->told = stop.kind == GYVE_STOP_SW_BP || stop.kind == GYVE_STOP_HW_BP;
+	/* aarch64: the access is still to come */
+	v->told_watch = vm->arch->id == GYVE_AARCH64 && stop.kind >= GYVE_STOP_WATCH && stop.kind <= GYVE_STOP_AWATCH;
+	v->told |= v->told_watch;
 	v->told_pc = stop.pc;
 	report(vm, &stop);
 }
@@ -364,7 +374,8 @@ static void prepare(struct gyve_vcpu *v, const struct gyve_resume *act)
 	if (act->act == GYVE_ACT_NONE)
 		return;
 	gyve_gva_t pc = vcpu_pc(v);
-	v->over = (act->act != GYVE_ACT_CONT || (v->told && v->told_pc == pc)) && bp_at(v, pc);
+	v->over_watch = v->told && v->told_watch && v->told_pc == pc;
+	v->over = v->over_watch || ((act->act != GYVE_ACT_CONT || (v->told && v->told_pc == pc)) && bp_at(v, pc));
 	if (act->act != GYVE_ACT_CONT) {
 		if (v->vm->ops->unhalt)
 			v->vm->ops->unhalt(v->b);

@@ -7,9 +7,20 @@
 
 struct gyve_regs *vcpu_regs(struct gyve_vcpu *v, unsigned groups)
 {
-	unsigned missing = groups & ~v->regs.valid;
+	unsigned have = v->regs.valid, missing;
 
+	if (v->vm->arch->id != GYVE_AARCH64) { /* only there it costs something to get the rest, too */
+		groups |= (groups & GYVE_REGS_PC ? GYVE_REGS_GPR : 0) | (groups & GYVE_REGS_MMU ? GYVE_REGS_SYS : 0);
+		groups &= ~(unsigned)(GYVE_REGS_PC | GYVE_REGS_MMU);
+	}
+	have |= (have & GYVE_REGS_GPR ? GYVE_REGS_PC : 0) | (have & GYVE_REGS_SYS ? GYVE_REGS_MMU : 0);
+	missing = groups & ~have;
 	v->regs.arch = v->vm->arch->id;
+	if (missing & GYVE_REGS_GPR && v->dirty & GYVE_REGS_PC) { /* it comes with them: not the old one */
+		if (v->vm->ops->set_regs(v->b, GYVE_REGS_PC, &v->regs) < 0)
+			return NULL;
+		v->dirty &= ~(unsigned)GYVE_REGS_PC;
+	}
 	if (missing && v->vm->ops->get_regs(v->b, missing, &v->regs) < 0)
 		return NULL;
 	v->regs.valid |= missing;
@@ -18,7 +29,7 @@ struct gyve_regs *vcpu_regs(struct gyve_vcpu *v, unsigned groups)
 
 int vcpu_flush(struct gyve_vcpu *v)
 {
-	unsigned dirty = v->dirty & v->regs.valid;
+	unsigned have = v->regs.valid | (v->regs.valid & GYVE_REGS_GPR ? GYVE_REGS_PC : 0), dirty = v->dirty & have;
 	int r = dirty ? v->vm->ops->set_regs(v->b, dirty, &v->regs) : 0;
 
 	v->dirty = 0;
@@ -42,50 +53,33 @@ int vcpu_init_state(struct gyve_vcpu *v, struct gyve_err *err)
 
 gyve_gva_t vcpu_pc(struct gyve_vcpu *v)
 {
-	const struct gyve_regs *r = vcpu_regs(v, GYVE_REGS_GPR);
+	const struct gyve_regs *r = vcpu_regs(v, GYVE_REGS_PC);
 	return r ? v->vm->arch->pc(r) : 0;
-}
-
-/* Where the general registers begin, and the bytes up to the pc. */
-static const void *gpr_part(const struct gyve_regs *r, size_t *len)
-{
-	bool x86 = r->arch == GYVE_X86_64;
-
-	*len = x86 ? offsetof(struct gyve_x86_regs, rip) : offsetof(struct gyve_a64_regs, pc);
-	return x86 ? (const void *)&r->x86 : &r->a64;
 }
 
 void vcpu_note_entry(struct gyve_vcpu *v)
 {
-	const struct gyve_regs *r = vcpu_regs(v, GYVE_REGS_GPR);
-	const void *gpr;
-	size_t len;
-
 	v->entry_pc = vcpu_pc(v);
-	if (!r)
+	if (v->vm->arch->id != GYVE_X86_64)
 		return;
-	gpr = gpr_part(r, &len);
-	_Static_assert(offsetof(struct gyve_a64_regs, pc) <= sizeof(v->entry_gpr) &&
-			       offsetof(struct gyve_x86_regs, rip) <= sizeof(v->entry_gpr),
-		       "general registers do not fit");
-	memcpy(v->entry_gpr, gpr, len);
+	_Static_assert(offsetof(struct gyve_x86_regs, rip) <= sizeof(v->entry_gpr), "general registers do not fit");
+	const struct gyve_regs *r = vcpu_regs(v, GYVE_REGS_GPR);
+	if (r)
+		memcpy(v->entry_gpr, &r->x86, offsetof(struct gyve_x86_regs, rip));
 }
 
 bool vcpu_unchanged(struct gyve_vcpu *v)
 {
-	const struct gyve_regs *r = vcpu_regs(v, GYVE_REGS_GPR);
-	const void *gpr;
-	size_t len;
-
-	if (!r || vcpu_pc(v) != v->entry_pc)
+	/* aarch64 hosts count a step when its instruction is through */
+	if (v->vm->arch->id != GYVE_X86_64 || vcpu_pc(v) != v->entry_pc)
 		return false;
-	gpr = gpr_part(r, &len);
-	return memcmp(v->entry_gpr, gpr, len) == 0;
+	const struct gyve_regs *r = vcpu_regs(v, GYVE_REGS_GPR);
+	return r && memcmp(v->entry_gpr, &r->x86, offsetof(struct gyve_x86_regs, rip)) == 0;
 }
 
 bool vcpu_mmu(struct gyve_vcpu *v, struct gyve_mmu *ret)
 {
-	const struct gyve_regs *r = vcpu_regs(v, GYVE_REGS_SYS);
+	const struct gyve_regs *r = vcpu_regs(v, GYVE_REGS_MMU);
 	if (r)
 		gyve_mmu_from_regs(ret, r);
 	return r != NULL;

@@ -9,6 +9,7 @@
 #include <pthread.h>
 
 #include "gyve/vm.h"
+#include "step_a64.h"
 
 enum run_phase { PHASE_STOPPED, PHASE_RUNNING, PHASE_ENDED };
 
@@ -31,16 +32,21 @@ struct gyve_vcpu {
 	struct gyve_stop hit;   /**< a stop of this vCPU nobody has been told yet; kind NONE: none */
 	uint64_t hit_seq;       /**< order of hits over all vCPUs */
 	bool told;              /**< the last stop told was a breakpoint of this vCPU at told_pc */
+	bool told_watch;        /**< it was a watchpoint that fires before its access */
 	gyve_gva_t told_pc;
+	bool over_watch; /**< watchpoints are out of the way, too, for the step over pc */
 
 	/* of whoever owns the vCPU (above) */
-	struct gyve_regs regs;   /**< cache; regs.valid says which groups */
-	unsigned dirty;          /**< groups to store before the next run */
-	struct gyve_debug debug; /**< what the backend was told last */
-	uint64_t debug_key;      /**< what debug was made from */
-	gyve_gva_t entry_pc;     /**< pc at the last entry, while stepping */
-	uint64_t entry_gpr[33];  /**< general registers then, those before the pc */
-	unsigned unmoved;        /**< steps in a row that changed nothing */
+	struct gyve_regs regs;               /**< cache; regs.valid says which groups */
+	unsigned dirty;                      /**< groups to store before the next run */
+	struct gyve_debug debug;             /**< what the backend was told last */
+	uint64_t debug_key;                  /**< what debug was made from */
+	gyve_gva_t entry_pc;                 /**< pc at the last entry, while stepping */
+	uint64_t entry_gpr[33];              /**< general registers then, those before the pc */
+	unsigned unmoved;                    /**< steps in a row that changed nothing */
+	struct a64_lent lent;                /**< what the step under way has borrowed; bits 0: nothing */
+	gyve_gva_t unit_ends[A64_UNIT_ENDS]; /**< where the exclusive access under way as one step ends */
+	unsigned nunit_ends;
 	uint64_t exits[GYVE_EXIT_UNKNOWN + 1];
 };
 
@@ -159,8 +165,9 @@ void bp_lower(struct gyve_vm *vm);
 void bp_sync(struct gyve_vm *vm, struct gyve_vcpu *v);
 /** RAM has been reloaded: nothing is planted any more. bp_sync() plants again. */
 void bp_forget_plants(struct gyve_vm *vm);
-/** Debug registers wanted now; skip_pc: leave out execute breakpoints there. */
-void bp_debug_regs(struct gyve_vm *vm, struct gyve_debug *d, const gyve_gva_t *skip_pc);
+/** Debug registers wanted now, behind those that d holds already; skip_pc: leave out execute breakpoints there; no_watch:
+ * leave out watchpoints. */
+void bp_debug_regs(struct gyve_vm *vm, struct gyve_debug *d, const gyve_gva_t *skip_pc, bool no_watch);
 void bp_deinit(struct gyve_vm *vm);
 /** Physical bytes with planted ones hidden / kept. */
 ssize_t bp_phys_read(void *ctx, uint64_t gpa, void *buf, size_t len);
@@ -179,6 +186,19 @@ struct watch_touch {
 void watch_before(struct gyve_vcpu *v, struct watch_touch *ret);
 /** After it; touch NULL: it was not carried out. True: *stop is a hit. */
 bool watch_after(struct gyve_vcpu *v, const struct watch_touch *touch, struct gyve_stop *stop);
+
+/* --- step.c: a single step where the host's own is not all there is to it (aarch64). vCPU thread, inside. */
+
+enum step_way {
+	STEP_HOST, /**< let the host step */
+	STEP_UNIT, /**< run freely to one of the addresses that step_debug_regs() adds */
+	STEP_DONE, /**< done already */
+};
+enum step_way step_begin(struct gyve_vcpu *v);
+/** Whatever came of it. Registers are final (settled) then. */
+void step_end(struct gyve_vcpu *v);
+void step_debug_regs(const struct gyve_vcpu *v, struct gyve_debug *d);
+bool step_unit_ended(const struct gyve_vcpu *v, gyve_gva_t pc);
 
 /* --- run.c */
 

@@ -385,5 +385,8 @@ const struct gyve_backend_ops gyve_backend_kvm = {
 	.clock_stopped = kvm_host_clock_stopped,
 	.unhalt = unhalt,
 	.translate = kvm_host_translate,
+#ifdef __aarch64__
+	.sync_code = kvm_host_sync_code,
+#endif
 	.reset = reset,
 };

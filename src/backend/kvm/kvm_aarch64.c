@@ -29,7 +29,7 @@ struct kvm_host_vcpu {
 struct one_reg {
 	uint64_t id;
 	uint16_t offset, size; /* in struct gyve_a64_regs */
-	uint8_t group;
+	uint8_t group;         /* GYVE_REGS_*, any of them */
 	bool readonly;
 };
 
@@ -47,25 +47,30 @@ struct one_reg {
 	{                                                                                                               \
 		ARM64_SYS_REG(op0, op1, crn, crm, op2), offsetof(struct gyve_a64_regs, member), 8, GYVE_REGS_SYS, false \
 	}
+#define MMU(op0, op1, crn, crm, op2, member)                                                       \
+	{                                                                                          \
+		ARM64_SYS_REG(op0, op1, crn, crm, op2), offsetof(struct gyve_a64_regs, member), 8, \
+			GYVE_REGS_SYS | GYVE_REGS_MMU, false                                       \
+	}
 #define SYS_RO(op0, op1, crn, crm, op2, member)                                                                        \
 	{                                                                                                              \
 		ARM64_SYS_REG(op0, op1, crn, crm, op2), offsetof(struct gyve_a64_regs, member), 8, GYVE_REGS_SYS, true \
 	}
 
 static const struct one_reg rows[] = {
-	CORE(regs.pc, pc, GYVE_REGS_GPR),
-	CORE(regs.pstate, pstate, GYVE_REGS_GPR),
-	CORE(regs.sp, sp_el0, GYVE_REGS_GPR),
-	CORE(sp_el1, sp_el1, GYVE_REGS_GPR),
+	CORE(regs.pc, pc, GYVE_REGS_GPR | GYVE_REGS_PC),
+	CORE(regs.pstate, pstate, GYVE_REGS_GPR | GYVE_REGS_PC),
+	CORE(regs.sp, sp_el0, GYVE_REGS_GPR | GYVE_REGS_SYS),
+	CORE(sp_el1, sp_el1, GYVE_REGS_GPR | GYVE_REGS_SYS),
 	CORE(elr_el1, elr_el1, GYVE_REGS_SYS),
 	CORE(spsr[0], spsr_el1, GYVE_REGS_SYS),
 	CORE32(fp_regs.fpsr, fpsr),
 	CORE32(fp_regs.fpcr, fpcr),
-	SYS(3, 0, 1, 0, 0, sctlr_el1),
-	SYS(3, 0, 2, 0, 2, tcr_el1),
-	SYS(3, 0, 2, 0, 0, ttbr0_el1),
-	SYS(3, 0, 2, 0, 1, ttbr1_el1),
-	SYS(3, 0, 10, 2, 0, mair_el1),
+	MMU(3, 0, 1, 0, 0, sctlr_el1),
+	MMU(3, 0, 2, 0, 2, tcr_el1),
+	MMU(3, 0, 2, 0, 0, ttbr0_el1),
+	MMU(3, 0, 2, 0, 1, ttbr1_el1),
+	MMU(3, 0, 10, 2, 0, mair_el1),
 	SYS(3, 0, 12, 0, 0, vbar_el1),
 	SYS(3, 0, 5, 2, 0, esr_el1),
 	SYS(3, 0, 6, 0, 0, far_el1),
@@ -88,7 +93,8 @@ static const struct one_reg rows[] = {
 	SYS_RO(3, 0, 0, 5, 0, id_aa64dfr0_el1),
 	SYS_RO(3, 0, 0, 6, 0, id_aa64isar0_el1),
 	SYS_RO(3, 0, 0, 6, 1, id_aa64isar1_el1),
-	SYS_RO(3, 0, 0, 7, 0, id_aa64mmfr0_el1),
+	{ARM64_SYS_REG(3, 0, 0, 7, 0), offsetof(struct gyve_a64_regs, id_aa64mmfr0_el1), 8, GYVE_REGS_SYS | GYVE_REGS_MMU,
+	 true},
 	SYS_RO(3, 0, 0, 7, 1, id_aa64mmfr1_el1),
 	SYS_RO(3, 0, 0, 7, 2, id_aa64mmfr2_el1),
 };
@@ -128,8 +134,9 @@ static int get_row(struct gyve_bvcpu *v, const struct one_reg *row, struct gyve_
 
 	if (ret == -ENOENT) { /* this CPU has no such register */
 		memset(at, 0, row->size);
-		return 0;
+		ret = 0;
 	}
+	memcpy((uint8_t *)&v->host->last + row->offset, at, row->size);
 	return ret;
 }
 
@@ -170,9 +177,8 @@ int kvm_host_get_regs(struct gyve_bvcpu *v, unsigned groups, struct gyve_regs *r
 	if (res < 0)
 		return res;
 	if (groups & GYVE_REGS_GPR)
-		r->sp = uses_sp_el1(r) ? r->sp_el1 : r->sp_el0;
+		v->host->last.sp = r->sp = uses_sp_el1(r) ? r->sp_el1 : r->sp_el0;
 	ret->valid |= groups;
-	v->host->last = *r;
 	v->host->last_valid |= groups;
 	return 0;
 }
@@ -187,6 +193,7 @@ int kvm_host_set_regs(struct gyve_bvcpu *v, unsigned groups, const struct gyve_r
 		uint64_t *real = uses_sp_el1(&r) ? &r.sp_el1 : &r.sp_el0;
 		if (!(v->host->last_valid & GYVE_REGS_GPR) || r.sp != v->host->last.sp)
 			*real = r.sp;
+		v->host->last.sp = r.sp;
 	}
 	for (size_t i = 0; res == 0 && i < GYVE_ARRAY_SIZE(rows); i++)
 		if (rows[i].group & groups)
@@ -467,6 +474,22 @@ int kvm_host_reinject_bp(struct gyve_bvcpu *v)
 	r->sp = r->sp_el1;
 	v->host->last.sp = r->sp; /* a name only */
 	return kvm_host_set_regs(v, GYVE_REGS_GPR | GYVE_REGS_SYS, &regs);
+}
+
+/* To the point of coherency: while the guest has its caches off, it fetches from there. */
+void kvm_host_sync_code(void *hva, uint64_t len)
+{
+	uint64_t ctr, from = (uintptr_t)hva, to = from + len, dline, iline;
+
+	__asm__("mrs %0, ctr_el0" : "=r"(ctr));
+	dline = UINT64_C(4) << (ctr >> 16 & 15);
+	iline = UINT64_C(4) << (ctr & 15);
+	for (uint64_t a = from & ~(dline - 1); a < to; a += dline)
+		__asm__ volatile("dc civac, %0" : : "r"(a) : "memory");
+	__asm__ volatile("dsb ish" : : : "memory");
+	for (uint64_t a = from & ~(iline - 1); a < to; a += iline)
+		__asm__ volatile("ic ivau, %0" : : "r"(a) : "memory");
+	__asm__ volatile("dsb ish\n\tisb" : : : "memory");
 }
 
 int kvm_host_clock_stopped(struct gyve_bvcpu *v)

@@ -67,6 +67,8 @@ int kvm_host_reinject_bp(struct gyve_bvcpu *v);
 int kvm_host_clock_stopped(struct gyve_bvcpu *v);
 int kvm_host_translate(struct gyve_bvcpu *v, gyve_gva_t gva, gyve_gpa_t *ret);
 int kvm_host_reset(struct gyve_bvcpu *v);
+/** aarch64 only. */
+void kvm_host_sync_code(void *hva, uint64_t len);
 /* probe.c and the probe's guest (probe_<host>.c). */
 enum kvm_probe_what { KVM_PROBE_SW_BP, KVM_PROBE_WATCH, KVM_PROBE_SIMD };
 enum { KVM_PROBE_LEN = 0x6000, KVM_PROBE_DATA = 0x5000 };
