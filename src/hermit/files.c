@@ -40,17 +40,24 @@ int64_t hermit_file_write(struct hermit *h, int fd, const void *buf, uint64_t le
 {
 	if (fd != STDOUT_FILENO && fd != STDERR_FILENO)
 		return -EBADF;
-	h->out.write(h->out.ctx, buf, len);
+	if (len) /* else buf may be no memory at all */
+		h->out.write(h->out.ctx, buf, len);
 	return (int64_t)len;
 }
 
+/* Input may be a file. Output goes to the sink: the position of what lies behind it, shared with gyve itself, is not the
+ * guest's. */
 int64_t hermit_file_seek(struct hermit *h, int fd, int64_t offset, int whence)
 {
 	(void)h;
 	if (fd < 0 || fd > STDERR_FILENO)
 		return -EBADF;
-	off_t at = whence >= 0 && whence <= 2 ? lseek(fd, offset, whence) : -1;
-	return at < 0 ? -EINVAL : at;
+	if (whence != SEEK_SET && whence != SEEK_CUR && whence != SEEK_END)
+		return -EINVAL;
+	off_t at = fd == STDIN_FILENO ? lseek(fd, offset, whence) : (errno = ESPIPE, -1);
+	if (at >= 0)
+		return at;
+	return errno == EINVAL ? -EINVAL : errno == EOVERFLOW ? -EOVERFLOW : -EPERM; /* guests know no ESPIPE */
 }
 
 int hermit_file_open(struct hermit *h, const char *path, int flags, int mode)

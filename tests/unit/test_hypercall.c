@@ -400,6 +400,10 @@ static void test_close_and_seek(void **state)
 	put(12, (uint32_t)-5, 4);
 	assert_int_equal(v2(0x1140, BLOCK), GYVE_ACCESS_DONE);
 	assert_int_equal(get(0, 8), -EBADF);
+	put(0, 0, 8); /* output has no position: it would be gyve's own */
+	put(12, 2, 4);
+	assert_int_equal(v2(0x1140, BLOCK), GYVE_ACCESS_DONE);
+	assert_int_equal(get(0, 8), -EPERM);
 	put(8, 99, 4);
 	put(12, 0, 4);
 	assert_int_equal(v2(0x1140, BLOCK), GYVE_ACCESS_DONE);
