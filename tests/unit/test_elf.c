@@ -315,7 +315,7 @@ static uint64_t slot(unsigned i)
 {
 	uint64_t v;
 
-	memcpy(&v, ram + BIAS - 0x10000 + HERMIT_IMAGE_SLOTS + 8 * i, 8);
+	memcpy(&v, ram + (BIAS - 0x10000) + HERMIT_IMAGE_SLOTS + 8 * i, 8);
 	return v;
 }
 
