@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # Helpers of the end-to-end tests. A test runs in its directory $T; $GYVE is the program, $GUESTS the sample kernels.
+# $MACHINE: empty, or the emulated host (docs/testbeds.md) gyve runs in while gdb stays outside.
 
 GDB=$(command -v gdb-multiarch || command -v gdb)
 started= # the gyve that this test started
@@ -7,7 +8,9 @@ started= # the gyve that this test started
 # Why nothing here can run, or nothing.
 cannot_run_at_all() {
 	local gyve=$1
-	if [ "$(uname -m)" != x86_64 ]; then
+	if [ -n "$MACHINE" ]; then
+		[ -n "$GDB" ] || echo "no gdb is installed"
+	elif [ "$(uname -m)" != x86_64 ]; then
 		echo "the sample kernels are for x86_64 hosts"
 	elif [ -z "$GDB" ]; then
 		echo "no gdb is installed"
@@ -40,16 +43,36 @@ end_started() {
 	local i
 	[ -n "$started" ] || return 0
 	kill -TERM "$started" 2>/dev/null || return 0
-	for i in 1 2 3 4 5 6 7 8 9 10; do
+	for i in 1 2 3 4 5 6 7 8 9 10 ${MACHINE:+$(seq 100)}; do
 		kill -0 "$started" 2>/dev/null || return 0
 		sleep 0.05
 	done
 	kill -KILL "$started" 2>/dev/null
 }
 
+# machine_run [MACHINE-OPTION...] -- [OPTION...] IMAGE: gyve run, in the emulated host.
+machine_run() {
+	local machine_options=()
+	while [ "$1" != -- ]; do
+		machine_options+=("$1") && shift
+	done
+	shift
+	exec "$here/../hosts/run" "$MACHINE" --timeout 120 "${machine_options[@]}" --copy "$GYVE:/bin/gyve" \
+		--copy "${*: -1}:/guest/image" -- gyve run "${@:1:$#-1}" /guest/image
+}
+
 # gyve_start [OPTION...] IMAGE: in the background, waiting for a debugger on $T/gdb.sock. Returns when it listens.
 gyve_start() {
 	local i
+	if [ -n "$MACHINE" ]; then # bytes wait outside until the machine is up
+		machine_run --gdb "unix:$T/gdb.sock" -- --gdb=tty:/dev/gdb "$@" >"$T/gyve.out" 2>"$T/gyve.err" &
+		started=$!
+		for ((i = 0; i < 500; i++)); do
+			[ ! -S "$T/gdb.sock" ] || return 0
+			sleep 0.1
+		done
+		fail "the machine's socket does not come up: $(head -n 1 "$T/gyve.err")"
+	fi
 	"$GYVE" run --gdb="unix:$T/gdb.sock" "$@" >"$T/gyve.out" 2>"$T/gyve.err" &
 	started=$!
 	for ((i = 0; i < 500; i++)); do
@@ -63,7 +86,7 @@ gyve_start() {
 # gyve_ends STATUS: by itself, soon.
 gyve_ends() {
 	local i status
-	for ((i = 0; i < 500; i++)); do
+	for ((i = 0; i < ${MACHINE:+3}500; i++)); do
 		kill -0 "$started" 2>/dev/null || break
 		sleep 0.02
 	done
@@ -79,7 +102,11 @@ gyve_ends() {
 gyve_run() {
 	local want=$1 status
 	shift
-	"$GYVE" run "$@" >"$T/gyve.out" 2>"$T/gyve.err"
+	if [ -n "$MACHINE" ]; then
+		(machine_run -- "$@") >"$T/gyve.out" 2>"$T/gyve.err"
+	else
+		"$GYVE" run "$@" >"$T/gyve.out" 2>"$T/gyve.err"
+	fi
 	status=$?
 	[ $status = "$want" ] || fail "gyve's exit status is $status, not $want"
 }
@@ -96,7 +123,7 @@ gdb_run() {
 gdb_start() {
 	local line commands=()
 	# one -ex each: gdb would leave a command file at the first error
-	for line in 'set confirm off' 'set pagination off' 'set width 0' 'set remotetimeout 20' "target remote $T/gdb.sock" \
+	for line in 'set confirm off' 'set pagination off' 'set width 0' "set remotetimeout ${MACHINE:+1}20" "target remote $T/gdb.sock" \
 		'set trace-commands on'; do
 		commands+=(-ex "$line")
 	done
@@ -111,7 +138,7 @@ gdb_start() {
 # wait_for REGEX FILE: until the file holds it.
 wait_for() {
 	local i
-	for ((i = 0; i < 500; i++)); do
+	for ((i = 0; i < ${MACHINE:+2}500; i++)); do
 		grep -qE -- "$1" "$2" && return
 		sleep 0.02
 	done
@@ -144,5 +171,5 @@ rsp() {
 }
 
 symbol() {
-	nm "$GUESTS/$1" | awk -v s="$2" '$3 == s { print "0x" $1 }'
+	"${MACHINE:+$MACHINE-linux-gnu-}nm" "$GUESTS/$1" | awk -v s="$2" '$3 == s { print "0x" $1 }'
 }

@@ -1,26 +1,37 @@
 #!/usr/bin/env bash
 # End-to-end tests: real gdb, real KVM, our sample kernels.
-#   run.sh --gyve PATH [--work DIR] [--list] [--verbose] [PATTERN...]
+#   run.sh --gyve PATH [--machine aarch64] [--work DIR] [--list] [--verbose] [PATTERN...]
+# --machine: gyve (cross-built) runs in this emulated host, gdb outside; those tests that a file names in a `machine_tests` line.
 # One line per test on standard output: "PASS name", "SKIP name: why", "FAIL name: why" (then its transcript, indented).
 # Each test is a function test_* in a t_*.sh beside this file. It has a directory of its own ($T), a time limit, and a process
 # group of its own which is all that is ever killed. Status 1 if a test failed.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
-gyve= work= list= verbose= patterns=() one=
+gyve= work= list= verbose= patterns=() one= MACHINE=
 while [ $# -gt 0 ]; do
 	case $1 in
 	--gyve) gyve=$2 && shift ;;
 	--work) work=$2 && shift ;;
+	--machine) MACHINE=$2 && shift ;;
 	--one) one=$2 && shift ;;
 	--list) list=1 ;;
 	--verbose) verbose=1 ;;
-	-*) echo "usage: run.sh --gyve PATH [--work DIR] [--list] [--verbose] [PATTERN...]" >&2 && exit 2 ;;
+	-*) echo "usage: run.sh --gyve PATH [--machine aarch64] [--work DIR] [--list] [--verbose] [PATTERN...]" >&2 && exit 2 ;;
 	*) patterns+=("$1") ;;
 	esac
 	shift
 done
 
 . "$here/lib.sh"
+# machine_tests MACHINE NAME...: these run there (too); only_machine_tests: and nowhere else.
+for_machine= for_machine_only=
+machine_tests() {
+	[ "$1" != "$MACHINE" ] || for_machine="$for_machine ${*:2} "
+}
+only_machine_tests() {
+	machine_tests "$@"
+	for_machine_only="$for_machine_only ${*:2} "
+}
 for file in "$here"/t_*.sh; do
 	. "$file"
 done
@@ -36,6 +47,13 @@ if [ -n "$one" ]; then
 fi
 
 names=$(sed -n 's/^\(test_[a-z0-9_]*\)() *{.*/\1/p' "$here"/t_*.sh)
+names=$(for name in $names; do
+	if [ -n "$MACHINE" ]; then
+		case $for_machine in *" ${name#test_} "*) echo "$name" ;; esac
+	else
+		case $for_machine_only in *" ${name#test_} "*) ;; *) echo "$name" ;; esac
+	fi
+done)
 if [ ${#patterns[@]} -gt 0 ]; then
 	names=$(for p in "${patterns[@]}"; do grep -e "$p" <<<"$names"; done)
 fi
@@ -55,7 +73,7 @@ if [ -n "$why_none" ]; then
 	done
 	exit 0
 fi
-if ! bash "$here/../guests/build.sh" "$work/guests" >"$work/guests.log" 2>&1; then
+if ! bash "$here/../guests/build.sh" "$work/guests" ${MACHINE:+"$MACHINE"} >"$work/guests.log" 2>&1; then
 	echo "FAIL guests: tests/guests/build.sh failed"
 	sed 's/^/    /' "$work/guests.log"
 	exit 1
@@ -68,7 +86,8 @@ for name in $names; do
 	mkdir -p "$T"
 	limit_var=limit_${name#test_}
 	limit=${!limit_var:-60}
-	T=$T GUESTS=$work/guests timeout -k 5 "$limit" bash "$here/run.sh" --gyve "$gyve" --one "$name" \
+	[ -z "$MACHINE" ] || limit=$((limit * 3))
+	T=$T GUESTS=$work/guests timeout -k 5 "$limit" bash "$here/run.sh" --gyve "$gyve" ${MACHINE:+--machine "$MACHINE"} --one "$name" \
 		>"$T/test.log" 2>&1 </dev/null
 	status=$?
 	reason=$(head -n 1 "$T/reason" 2>/dev/null)

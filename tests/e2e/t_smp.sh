@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # Several vCPUs. GYVE_E2E_HITS: how many continues over the shared breakpoint (10,000 unless told).
 hits=${GYVE_E2E_HITS:-10000}
+machine_tests aarch64 two_vcpus
 
 test_two_vcpus() {
 	gyve_start -c 2 "$GUESTS/smp"

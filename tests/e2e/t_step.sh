@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # Moving by instruction, line and function.
+machine_tests aarch64 step_next_finish_until until_and_advance next_over_call
 
 test_step_next_finish_until() {
 	gyve_start "$GUESTS/sample"

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # Data watchpoints; where the host's do not fire, gyve steps and compares.
+machine_tests aarch64 watch rwatch awatch watch_local
 
 test_watch() {
 	gyve_start "$GUESTS/sample"

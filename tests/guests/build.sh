@@ -34,7 +34,11 @@ guest halt loop.c -DHALTED
 guest smp smp.c
 guest exitcode exitcode.c
 guest rewrite rewrite.c
-[ "$arch" = x86_64 ] || exit 0
+if [ "$arch" = aarch64 ]; then
+	guest brk brk_a64.c
+	guest daif daif_a64.c
+	exit 0
+fi
 guest int3 int3.c
 guest paging paging.c
 guest sse sse.c

@@ -1,0 +1,172 @@
+# shellcheck shell=bash
+# What only an aarch64 guest has.
+only_machine_tests aarch64 a64_first_stop a64_own_brk a64_masks a64_interrupts_wait a64_exclusives a64_wide_watch a64_registers \
+	a64_crash a64_hermit
+
+test_a64_first_stop() {
+	gyve_start "$GUESTS/sample"
+	gdb_run sample <<-'IN'
+		info registers pc x0 x1 cpsr
+		x/i $pc
+		backtrace
+		stepi
+		stepi
+		x/i $pc
+		x/xw kmain
+		break *kmain
+		continue
+		stepi
+		x/xw kmain
+		kill
+	IN
+	expect '_start \(\)' '^pc +0x40200000' '^x0 +0x0' '^x1 +0x1' '^cpsr .*EL=1 F I A D' '=> 0x40200000 <_start>' '^#0 +_start' \
+		'=> 0x40200008' '<kmain>:.*0xa9' 'Breakpoint 1, kmain' '<kmain>:.*0xa9'
+	gyve_ends 0
+}
+
+test_a64_own_brk() {
+	gyve_start "$GUESTS/brk"
+	gdb_run brk <<-'IN'
+		break own_breakpoint
+		continue
+		stepi
+		stepi
+		stepi
+		info registers pc
+		delete
+		break after
+		continue
+		print taken
+		continue
+	IN
+	expect 'Breakpoint 1, own_breakpoint' '\+info registers pc' '^pc .*<vectors+' 'Breakpoint 2, after' '\$1 = 3' 'exited normally'
+	output 'brk handled 3 times'
+	gyve_ends 0
+}
+
+test_a64_masks() {
+	gyve_start "$GUESTS/daif"
+	gdb_run daif <<-'IN'
+		break masks
+		continue
+		stepi 40
+		tbreak start_timer
+		stepi 260
+		print wrong
+		delete
+		continue
+	IN
+	expect 'Breakpoint 1, masks' '\$1 = 0' 'exited normally'
+	output 'masks are right'
+	gyve_ends 0
+}
+
+test_a64_interrupts_wait() {
+	gyve_start "$GUESTS/daif"
+	gdb_run daif <<-'IN'
+		break waiting
+		continue
+		delete
+		stepi 30
+		backtrace 1
+		stepi 30
+		backtrace 1
+		print ticks < 3
+		info registers cpsr
+		continue
+	IN
+	expect 'Breakpoint 1, waiting' '^#0 .*waiting \(\)' '\+stepi 30' '^#0 .*waiting \(\)' '^cpsr .*F A D' 'exited normally'
+	expect_not '^cpsr .* I '
+	output 'masks are right'
+	gyve_ends 0
+}
+
+# A store-exclusive never succeeds behind a debug exception: steps must not come between.
+test_a64_exclusives() {
+	gyve_start "$GUESTS/smp"
+	gdb_run smp <<-'IN'
+		set var total = 3
+		break fetch_add
+		continue
+		next
+		next
+		print hits
+		disable
+		stepi 400
+		break halt
+		kill
+	IN
+	expect 'Breakpoint 1, fetch_add' '\$1 = 1' '\+stepi 400' '\+kill'
+	gyve_ends 0
+}
+
+# Ranges: within a doubleword, and as large as a whole page by mask.
+test_a64_wide_watch() {
+	gyve_start "$GUESTS/sample"
+	gdb_run sample <<-'IN'
+		watch *(char(*)[4])((char *)&counter + 4)
+		continue
+		delete
+		monitor reset
+		maintenance flush register-cache
+		maintenance packet Z2,40202000,1000
+		monitor breakpoints
+		continue
+		x/i $pc
+		maintenance packet z2,40202000,1000
+		maintenance packet Z2,40202003,b
+		monitor breakpoints
+		kill
+	IN
+	expect 'exited normally|atchpoint' '\+kill'
+	end_started
+	started=
+}
+
+test_a64_registers() {
+	gyve_start "$GUESTS/sample"
+	gdb_run sample <<-'IN'
+		break kmain
+		continue
+		print $SCTLR_EL1
+		print/x $TTBR0_EL1
+		print/x $MPIDR_EL1 & 0xff
+		set $x5 = 0x1234
+		print $TCR_EL1
+		set $v3.uint128 = 7
+		stepi
+		print/x $x5
+		print $v3.uint128
+		monitor vtop kmain
+		monitor pt
+		monitor maps
+		continue
+	IN
+	expect '\$1 = \[ M C.* I ' '\$2 = 0x4020' '\$3 = 0x0' '\$5 = 0x1234' '\$6 = 7' '-> gpa 0x402' '\+monitor maps' '0x40000000-0x7fffffff' \
+		'exited normally'
+	gyve_ends 0
+}
+
+test_a64_hermit() {
+	local image=${GYVE_HERMIT_A64_IMAGE:-$here/../../../images/hello_arm64} symbol
+	[ -r "$image" ] || skip "no Hermit image; name one in GYVE_HERMIT_A64_IMAGE (uhyve's data/0.11.0/arm64/hello_world)"
+	cp "$image" "$T/image"
+	symbol=$(aarch64-linux-gnu-nm "$T/image" | awk '$3 ~ /hello_world4main17h/ { print $3; exit }')
+	[ -n "$symbol" ] || skip "the image has no symbol hello_world::main"
+	gyve_start -c 2 "$T/image"
+	GUESTS=$T gdb_run image <<-IN
+		break $symbol
+		continue
+		backtrace 2
+		stepi
+		stepi
+		x/gx \$sp
+		watch *(long *)(\$sp - 8)
+		continue
+		delete
+		continue
+	IN
+	expect 'Breakpoint 1, ' '^#0 ' 'atchpoint 2' 'exited normally'
+	grep -q 'Hello, world!' "$T/gyve.out" || fail "no greeting in the output"
+	gyve_ends 0
+}
