@@ -38,6 +38,8 @@ struct gyve_elf {
 };
 /** Parse and check an ELF64 little-endian ET_EXEC/ET_DYN image. -ENOEXEC and a sentence that names what is wrong. */
 int gyve_elf_parse(struct gyve_elf *ret, const void *data, size_t size, struct gyve_err *err);
+/** The machine of e_machine in words: "x86_64", "32-bit Arm" ..., "machine N" written to buf if it has no name here. */
+const char *gyve_elf_machine(int machine, char buf[24]);
 /** Find a note by owner and type. Returns desc length and *desc, -ENOENT, or -ENOEXEC when the notes are damaged. */
 ssize_t gyve_elf_note(const struct gyve_elf *elf, const char *owner, uint32_t type, const uint8_t **desc);
 /** First vaddr and exclusive end of all segments. */

@@ -4,6 +4,7 @@
 #include <gelf.h>
 #include <inttypes.h>
 #include <libelf.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -183,6 +184,22 @@ int gyve_elf_parse(struct gyve_elf *ret, const void *data, size_t size, struct g
 		*ret = *e;
 	free(e);
 	return r;
+}
+
+const char *gyve_elf_machine(int machine, char buf[24])
+{
+	static const struct {
+		int machine;
+		const char *name;
+	} names[] = {{EM_X86_64, "x86_64"}, {EM_AARCH64, "aarch64"}, {EM_386, "32-bit x86"}, {EM_ARM, "32-bit Arm"},
+		     {EM_RISCV, "RISC-V"},  {EM_PPC64, "PowerPC"},   {EM_S390, "s390"},      {EM_MIPS, "MIPS"},
+		     {258, "LoongArch"},    {EM_NONE, "no machine"}};
+
+	for (size_t i = 0; i < GYVE_ARRAY_SIZE(names); i++)
+		if (names[i].machine == machine)
+			return names[i].name;
+	snprintf(buf, 24, "machine %d", machine);
+	return buf;
 }
 
 ssize_t gyve_elf_note(const struct gyve_elf *elf, const char *owner, uint32_t type, const uint8_t **desc)

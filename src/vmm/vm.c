@@ -21,10 +21,11 @@ static int find_platform(struct gyve_vm *vm, struct gyve_err *err)
 	int r = gyve_elf_parse(vm->elf, vm->image, vm->image_size, err);
 	if (r < 0)
 		return gyve_err_prefix(err, "%s", vm->opt.boot.path);
+	char name[24];
 	vm->arch = gyve_arch_find(vm->elf->machine);
 	if (!vm->arch || vm->arch != host)
 		return gyve_err_set(err, -ENOEXEC, "%s: the image is for %s, this host runs %s", vm->opt.boot.path,
-				    vm->arch ? vm->arch->name : "another machine", host->name);
+				    gyve_elf_machine(vm->elf->machine, name), host->name);
 	for (size_t i = 0; i < GYVE_ARRAY_SIZE(platforms); i++)
 		if (platforms[i]->probe(vm->elf)) {
 			vm->platform = platforms[i];

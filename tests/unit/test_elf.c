@@ -213,6 +213,17 @@ static void test_every_truncation(void **state)
 		assert_int_equal(gyve_elf_parse(&elf, b.data, n, &err), -ENOEXEC);
 }
 
+static void test_machines_have_names(void **state)
+{
+	char buf[24];
+
+	(void)state;
+	assert_string_equal(gyve_elf_machine(EM_AARCH64, buf), "aarch64");
+	assert_string_equal(gyve_elf_machine(EM_RISCV, buf), "RISC-V");
+	assert_string_equal(gyve_elf_machine(65535, buf), "machine 65535");
+	assert_string_equal(gyve_elf_machine(INT32_MIN, buf), "machine -2147483648");
+}
+
 /* --- notes */
 
 static void test_notes(void **state)
@@ -427,6 +438,7 @@ int main(void)
 		cmocka_unit_test(test_segments_are_sorted_and_empty_ones_dropped),
 		cmocka_unit_test(test_bad_images),
 		cmocka_unit_test(test_every_truncation),
+		cmocka_unit_test(test_machines_have_names),
 		cmocka_unit_test(test_notes),
 		cmocka_unit_test(test_notes_of_other_alignment),
 		cmocka_unit_test(test_damaged_notes),
