@@ -142,7 +142,7 @@ test_a64_registers() {
 		monitor maps
 		continue
 	IN
-	expect '\$1 = \[ M C.* I ' '\$2 = 0x4020' '\$3 = 0x0' '\$5 = 0x1234' '\$6 = 7' '-> gpa 0x402' '\+monitor maps' '0x40000000-0x7fffffff' \
+	expect '\$1 = \[ M C.* I ' '\$2 = 0x4020' '\$3 = 0x0' '\$5 = 0x1234' '\$6 = 7' '-> gpa 0x402' '\+monitor maps' '0x0*40000000-0x0*7fffffff rwx-' \
 		'exited normally'
 	gyve_ends 0
 }
