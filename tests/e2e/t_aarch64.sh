@@ -161,7 +161,7 @@ test_a64_hermit() {
 		stepi
 		stepi
 		x/gx \$sp
-		watch *(long *)(\$sp - 8)
+		watch -location *(long *)(\$sp - 8)
 		continue
 		delete
 		continue
