@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Everything a change has to pass, on a bare Debian 12: build, unit tests, end-to-end tests with real gdb, the same under
-# ASan+UBSan, a build by clang, unit tests in emulated machines (not with --no-hosts), formatting. Ends with one line of totals;
+# ASan+UBSan, a build by clang, tests in emulated machines (not with --no-hosts), formatting. Ends with one line of totals;
 # status 1 if anything failed.
 # As root it installs what is missing. GYVE_BUILD=DIR keeps the build there; otherwise nothing is left behind.
 set -u
@@ -116,6 +116,24 @@ emulated_tests() {
 	fi
 }
 
+# gyve inside the emulated machine, gdb outside: what works there, feature by feature.
+aarch64_e2e() {
+	local result name how
+	[ -x "$work/aarch64/gyve" ] || return 0
+	section "aarch64: end-to-end tests in an emulated machine"
+	"$top/tests/e2e/run.sh" --machine aarch64 --gyve "$work/aarch64/gyve" --work "$work/aarch64/e2e" >"$work/aarch64-e2e.log" 2>&1
+	while IFS= read -r result; do
+		name=${result#* } how=${result%% *}
+		case $how in
+		PASS) pass ;;
+		FAIL) fail "aarch64: $name" ;;
+		SKIP) skip "aarch64: $name" ;;
+		*) printf '%s\n' "$result" && continue ;;
+		esac
+		[ "$how" != PASS ] || printf '   %-4s %s\n' "$how" "$name"
+	done <"$work/aarch64-e2e.log"
+}
+
 check_emulated() {
 	section "aarch64: cross-build, unit tests in an emulated machine"
 	if (need_packages cross-aarch64 aarch64-host) >"$work/packages.log" 2>&1; then
@@ -123,6 +141,7 @@ check_emulated() {
 	else
 		skip "aarch64: $(grep -m 1 apt-get "$work/packages.log")"
 	fi
+	aarch64_e2e
 	section "x86_64: unit tests in an emulated machine with VMX"
 	if [ "$(uname -m)" != x86_64 ]; then
 		skip "x86_64 machine: the tests of this build are for $(uname -m)"

@@ -246,12 +246,28 @@ static void came_out(struct gyve_vcpu *v, const struct gyve_stop *stop)
 	}
 }
 
+/* Kernels for one processor expect the others to be gone to sleep, on the boot stack, before they themselves get far: so vCPU 0
+ * is the last to start. */
+static bool waits_for_others(const struct gyve_vcpu *v)
+{
+	const struct gyve_vm *vm = v->vm;
+
+	if (v->index || v->started || vm->over)
+		return false;
+	for (unsigned i = 1; i < vm->ncpus; i++) {
+		const struct gyve_vcpu *w = &vm->cpus[i];
+		if (!w->started && w->act.act != GYVE_ACT_NONE && w->hit.kind == GYVE_STOP_NONE)
+			return true;
+	}
+	return false;
+}
+
 static bool may_enter(const struct gyve_vcpu *v)
 {
 	const struct gyve_vm *vm = v->vm;
 
 	return vm->phase == PHASE_RUNNING && !vm->stop_wanted && v->act.act != GYVE_ACT_NONE && v->hit.kind == GYVE_STOP_NONE &&
-	       (!vm->over || (vm->over == v && !vm->ninside));
+	       (!vm->over || (vm->over == v && !vm->ninside)) && !waits_for_others(v);
 }
 
 static void *vcpu_main(void *arg)
@@ -269,6 +285,9 @@ static void *vcpu_main(void *arg)
 		bool over = v->over;
 		v->inside = true;
 		vm->ninside++;
+		if (!v->started && v->index)
+			pthread_cond_broadcast(&vm->cond); /* vCPU 0 waits for it */
+		v->started = true;
 		pthread_mutex_unlock(&vm->lock);
 		if (over)
 			bp_lift(v, vcpu_pc(v));
