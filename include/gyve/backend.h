@@ -133,6 +133,8 @@ struct gyve_backend_ops {
 	int (*clock_stopped)(struct gyve_bvcpu *v);
 	/** A halted vCPU goes on behind its HLT/WFI: somebody asked to step it. NULL: it never waits inside the host. */
 	int (*unhalt)(struct gyve_bvcpu *v);
+	/** The guest's time-stamp counter now. NULL: the host's. */
+	int (*tsc)(struct gyve_bvcpu *v, uint64_t *ret);
 	/** Hardware's own translation (KVM_TRANSLATE), for tests. -ENOTSUP where there is none. */
 	int (*translate)(struct gyve_bvcpu *v, gyve_gva_t gva, gyve_gpa_t *ret);
 	/** Bytes the program wrote at hva (guest memory) shall be what the guest executes. NULL: they are. */

@@ -90,12 +90,24 @@ static enum exit_result raise_fault(struct gyve_vcpu *v, const struct gyve_assis
 	return EXIT_AGAIN;
 }
 
+static uint64_t assist_tsc(void *ctx)
+{
+	struct gyve_vcpu *v = ctx;
+	uint64_t now = 0;
+
+	if (v->vm->ops->tsc)
+		v->vm->ops->tsc(v->b, &now);
+	return now;
+}
+
 enum exit_result exit_assist(struct gyve_vcpu *v, const struct gyve_exit *e, struct gyve_stop *stop)
 {
 	struct gyve_assist_mem mem = {.read = assist_read, .write = assist_write, .ctx = v};
 	struct gyve_assist_out out = {0};
 	struct gyve_err err = {0};
 
+	if (v->vm->ops->tsc)
+		mem.tsc = assist_tsc;
 	if (v->vm->arch->id != GYVE_X86_64 || !e->emul.ninsn)
 		return exit_crash(v, stop, "KVM could not carry out the instruction, and its bytes cannot be read");
 	if (!vcpu_regs(v, GYVE_REGS_GPR | GYVE_REGS_SYS | GYVE_REGS_FP))

@@ -384,6 +384,7 @@ const struct gyve_backend_ops gyve_backend_kvm = {
 	.reinject_bp = kvm_host_reinject_bp,
 	.clock_stopped = kvm_host_clock_stopped,
 	.unhalt = unhalt,
+	.tsc = kvm_host_tsc,
 	.translate = kvm_host_translate,
 #ifdef __aarch64__
 	.sync_code = kvm_host_sync_code,

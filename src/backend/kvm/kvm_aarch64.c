@@ -498,6 +498,12 @@ int kvm_host_clock_stopped(struct gyve_bvcpu *v)
 	return -ENOTSUP;
 }
 
+int kvm_host_tsc(struct gyve_bvcpu *v, uint64_t *ret)
+{
+	(void)v, (void)ret;
+	return -ENOTSUP;
+}
+
 int kvm_host_translate(struct gyve_bvcpu *v, gyve_gva_t gva, gyve_gpa_t *ret)
 {
 	(void)v, (void)gva, (void)ret;

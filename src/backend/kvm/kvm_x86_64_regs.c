@@ -149,6 +149,20 @@ static void set_msrs(struct gyve_bvcpu *v, const struct gyve_x86_regs *r)
 	kvm_ioctl(v->fd, KVM_SET_MSRS, &l);
 }
 
+int kvm_host_tsc(struct gyve_bvcpu *v, uint64_t *ret)
+{
+	struct {
+		struct kvm_msrs head;
+		struct kvm_msr_entry entry;
+	} m = {{.nmsrs = 1}, {.index = 0x10}};
+	int n = kvm_ioctl(v->fd, KVM_GET_MSRS, &m);
+
+	if (n != 1)
+		return n < 0 ? n : -ENODATA;
+	*ret = m.entry.data;
+	return 0;
+}
+
 static int get_sys(struct gyve_bvcpu *v, struct gyve_x86_regs *r)
 {
 	struct kvm_sregs k;
