@@ -54,6 +54,10 @@ extern const struct gyve_arch gyve_arch_x86_64, gyve_arch_aarch64;
 const struct gyve_arch *gyve_arch_find(int e_machine);
 /** The architecture of this host. */
 const struct gyve_arch *gyve_arch_host(void);
+/** ESR_EL1 in words, as snprintf(). */
+int gyve_a64_esr_text(uint64_t esr, char *buf, size_t size);
+/** Is it an instruction or data abort, so that FAR_EL1 says where? */
+bool gyve_a64_esr_is_abort(uint64_t esr);
 /** Row by name, or NULL. */
 const struct gyve_reg_row *gyve_reg_find(const struct gyve_arch *arch, const char *name);
 #endif

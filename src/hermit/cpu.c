@@ -42,6 +42,7 @@ static void init_a64(const struct hermit *h, unsigned cpu, struct gyve_a64_regs 
 	r->cpacr_el1 |= 3u << 20;
 	r->mdscr_el1 = 0;
 	r->sctlr_el1 = 0x04d5d91d;
+	r->esr_el1 = r->far_el1 = r->elr_el1 = r->spsr_el1 = 0; /* KVM leaves noise here, a crash report shows it */
 }
 
 void hermit_cpu_init(void *state, unsigned cpu, struct gyve_regs *r)

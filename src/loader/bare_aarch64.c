@@ -142,6 +142,7 @@ static void cpu_init(void *state, unsigned cpu, struct gyve_regs *regs)
 	r->sctlr_el1 = 0x30d00980; /* translation, caches and alignment checks off */
 	r->cpacr_el1 |= 3u << 20;  /* FP and SIMD */
 	r->vbar_el1 = b->end - VECTORS;
+	r->esr_el1 = r->far_el1 = r->elr_el1 = r->spsr_el1 = 0; /* KVM leaves noise here, a crash report shows it */
 }
 
 static void put_byte(struct bare *b, uint8_t byte)

@@ -69,6 +69,23 @@ static bool add_walk(struct text *x, struct gyve_target *t, unsigned cpu, const 
 	return true;
 }
 
+static void add_a64_exception(struct text *x, struct gyve_target *t, unsigned cpu, const struct gyve_a64_regs *r)
+{
+	char what[128], where[256];
+
+	if (!r->esr_el1)
+		return;
+	gyve_a64_esr_text(r->esr_el1, what, sizeof(what));
+	gyve_symtab_format(t->syms, r->elr_el1, where, sizeof(where));
+	add(x, "; the last exception: %s (ESR_EL1 0x%" PRIx64 "), to return to 0x%" PRIx64, what, r->esr_el1, r->elr_el1);
+	if (strncmp(where, "0x", 2) != 0)
+		add(x, " in %s", where);
+	if (!gyve_a64_esr_is_abort(r->esr_el1))
+		return;
+	add(x, "; FAR_EL1 is 0x%" PRIx64, r->far_el1);
+	add_walk(x, t, cpu, "it is not mapped", r->far_el1);
+}
+
 static void add_why(struct text *x, struct gyve_target *t, unsigned cpu, const struct gyve_regs *r)
 {
 	bool pc_bad = add_walk(x, t, cpu, "the instruction address cannot be read", t->arch->pc(r));
@@ -82,9 +99,7 @@ static void add_why(struct text *x, struct gyve_target *t, unsigned cpu, const s
 		if (r->x86.idt_limit < 16)
 			add(x, "; the guest has set no interrupt table, so any exception ends it");
 	} else {
-		add(x, "; ESR_EL1 0x%" PRIx64 ", FAR_EL1 0x%" PRIx64, r->a64.esr_el1, r->a64.far_el1);
-		if (r->a64.far_el1)
-			add_walk(x, t, cpu, "it is not mapped", r->a64.far_el1);
+		add_a64_exception(x, t, cpu, &r->a64);
 	}
 	add_walk(x, t, cpu, "the stack is not mapped", t->arch->sp(r));
 }

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # What only an aarch64 guest has.
 only_machine_tests aarch64 a64_first_stop a64_own_brk a64_masks a64_interrupts_wait a64_exclusives a64_wide_watch a64_registers \
-	a64_crash a64_hermit
+	a64_crash a64_crash_alone a64_hermit
 
 test_a64_first_stop() {
 	gyve_start "$GUESTS/sample"
@@ -100,27 +100,51 @@ test_a64_exclusives() {
 	gyve_ends 0
 }
 
-# Ranges: within a doubleword, and as large as a whole page by mask.
+# Ranges: within a doubleword, across two, and a whole page by mask.
 test_a64_wide_watch() {
 	gyve_start "$GUESTS/sample"
 	gdb_run sample <<-'IN'
-		watch *(char(*)[4])((char *)&counter + 4)
+		break count
 		continue
 		delete
-		monitor reset
-		maintenance flush register-cache
-		maintenance packet Z2,40202000,1000
+		watch *(char(*)[4096])((long)&counter & ~4095)
+		maintenance packet Z3,40207039,f
+		maintenance packet Z3,40208041,7f
+		stepi
 		monitor breakpoints
+		maintenance packet z3,40207039,f
 		continue
-		x/i $pc
-		maintenance packet z2,40202000,1000
-		maintenance packet Z2,40202003,b
-		monitor breakpoints
+		x/2i $pc - 4
+		print counter
+		continue
+		print counter
+		delete
+		continue
+	IN
+	expect 'Breakpoint 1, count' 'received: "OK"' 'received: "E' 'read watch +in 2 debug register.*15 byte' '\+continue' \
+		'ardware watchpoint 2' '0x.*str' '= 1' '\+continue' 'ardware watchpoint 2' '= 3' 'exited normally'
+	gyve_ends 0
+}
+
+test_a64_crash() {
+	gyve_start "$GUESTS/crash_pf"
+	gdb_run crash_pf <<-'IN'
+		continue
+		print $ESR_EL1
+		info symbol $ELR_EL1
+		print/x $FAR_EL1
+		monitor vtop 0x7000001000
 		kill
 	IN
-	expect 'exited normally|atchpoint' '\+kill'
-	end_started
-	started=
+	expect 'data abort on a write: translation fault at level 1.*in die' '(SIGSEGV|SIGILL|SIGTRAP|SIGABRT)' '^\$1 = ' '^die \+' \
+		'= 0x7000001000' 'level 1' '\+kill'
+	gyve_ends 124
+}
+
+test_a64_crash_alone() {
+	gyve_run 124 "$GUESTS/crash_ud"
+	output 'about to crash'
+	grep -q 'undefined instruction.*in die' "$T/gyve.err" || fail "no paragraph about the exception"
 }
 
 test_a64_registers() {

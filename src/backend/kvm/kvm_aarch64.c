@@ -269,6 +269,7 @@ int kvm_host_vm_init(struct gyve_bvm *vm, struct gyve_err *err)
 	if (r < 0)
 		return gyve_err_set(err, -ENOTSUP, "KVM names no CPU type for guests: %s", strerror(-r));
 	vm->host->init.features[0] |= 1u << KVM_ARM_VCPU_PSCI_0_2;
+	kvm_enable(vm, KVM_CAP_ARM_NISV_TO_USER, 0); /* else such an access is just ENOSYS */
 	if (kvm_check(vm, KVM_CAP_ARM_PTRAUTH_ADDRESS) && kvm_check(vm, KVM_CAP_ARM_PTRAUTH_GENERIC))
 		vm->host->init.features[0] |= 1u << KVM_ARM_VCPU_PTRAUTH_ADDRESS | 1u << KVM_ARM_VCPU_PTRAUTH_GENERIC;
 	return vm->cfg.irqchip ? create_gic(vm, err) : 0;
