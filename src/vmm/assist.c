@@ -108,7 +108,9 @@ enum exit_result exit_assist(struct gyve_vcpu *v, const struct gyve_exit *e, str
 
 	if (v->vm->ops->tsc)
 		mem.tsc = assist_tsc;
-	if (v->vm->arch->id != GYVE_X86_64 || !e->emul.ninsn)
+	if (v->vm->arch->id == GYVE_AARCH64)
+		return exit_crash(v, stop, "an access where no memory is, by an instruction that KVM does not carry out there");
+	if (!e->emul.ninsn)
 		return exit_crash(v, stop, "KVM could not carry out the instruction, and its bytes cannot be read");
 	if (!vcpu_regs(v, GYVE_REGS_GPR | GYVE_REGS_SYS | GYVE_REGS_FP))
 		return exit_crash(v, stop, "the vCPU's registers cannot be read");

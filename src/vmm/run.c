@@ -87,8 +87,10 @@ static enum exit_result run_once(struct gyve_vcpu *v, bool step, bool over, stru
 	int r = apply_debug(v, step && way == STEP_HOST, over, way == STEP_UNIT);
 	if (step)
 		vcpu_note_entry(v);
+	unsigned keep = step ? step_keeps(v) : 0;
 	if (r == 0)
 		r = vcpu_flush(v);
+	v->regs.valid |= keep;
 	if (r < 0)
 		return exit_crash(v, stop, "the host refuses the vCPU's state: %s", strerror(-r));
 	e.kind = GYVE_EXIT_UNKNOWN;

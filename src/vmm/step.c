@@ -74,6 +74,13 @@ void step_end(struct gyve_vcpu *v)
 	v->lent.bits = 0;
 }
 
+unsigned step_keeps(const struct gyve_vcpu *v)
+{
+	bool known = v->lent.insn && !v->nunit_ends && !a64_writes_system(v->lent.insn);
+
+	return known && v->regs.valid & (GYVE_REGS_MMU | GYVE_REGS_SYS) ? GYVE_REGS_MMU : 0;
+}
+
 void step_debug_regs(const struct gyve_vcpu *v, struct gyve_debug *d)
 {
 	for (unsigned i = 0; i < v->nunit_ends; i++) {

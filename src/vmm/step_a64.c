@@ -37,6 +37,11 @@ enum a64_insn a64_classify(uint32_t i)
 	return A64_PLAIN;
 }
 
+bool a64_writes_system(uint32_t i)
+{
+	return (i & 0xfff00000) == 0xd5100000 || (i & 0xfff00000) == 0xd5500000; /* MSR, MSRR */
+}
+
 /* --- borrowed bits */
 
 void a64_lend(struct a64_lent *l, struct gyve_a64_regs *r, uint32_t insn)

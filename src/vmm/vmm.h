@@ -198,6 +198,8 @@ enum step_way {
 enum step_way step_begin(struct gyve_vcpu *v);
 /** Whatever came of it. Registers are final (settled) then. */
 void step_end(struct gyve_vcpu *v);
+/** Registers (GYVE_REGS_*, of those cached) that the step under way cannot change. */
+unsigned step_keeps(const struct gyve_vcpu *v);
 void step_debug_regs(const struct gyve_vcpu *v, struct gyve_debug *d);
 bool step_unit_ended(const struct gyve_vcpu *v, gyve_gva_t pc);
 

@@ -43,6 +43,16 @@ static void test_classify(void **state)
 		assert_int_equal(a64_classify(t[i].insn), t[i].kind);
 }
 
+static void test_writes_system(void **state)
+{
+	(void)state;
+	assert_true(a64_writes_system(0xd5182000));  /* msr ttbr0_el1, x0 */
+	assert_true(a64_writes_system(0xd5181000));  /* msr sctlr_el1, x0 */
+	assert_false(a64_writes_system(0xd5382000)); /* mrs x0, ttbr0_el1 */
+	assert_false(a64_writes_system(0xd503201f));
+	assert_false(a64_writes_system(0xf9000001));
+}
+
 /* Step insn from pstate `before`; the processor makes `after` of what it finds. */
 static uint64_t step(uint32_t insn, uint64_t before, uint64_t set, uint64_t clear)
 {
@@ -165,7 +175,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_classify), cmocka_unit_test(test_restored),        cmocka_unit_test(test_written),
 		cmocka_unit_test(test_read),     cmocka_unit_test(test_not_carried_out), cmocka_unit_test(test_exception),
-		cmocka_unit_test(test_unit),
+		cmocka_unit_test(test_unit),     cmocka_unit_test(test_writes_system),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

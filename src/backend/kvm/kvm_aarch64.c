@@ -21,6 +21,7 @@ struct kvm_host_vm {
 struct kvm_host_vcpu {
 	struct gyve_a64_regs last; /* as read since the last run */
 	unsigned last_valid;
+	uint64_t fresh; /* rows of rows[] that last holds */
 	struct gyve_debug set;
 };
 
@@ -127,9 +128,23 @@ static int set_one(struct gyve_bvcpu *v, uint64_t id, const void *val)
 	return ret < 0 ? ret : 0;
 }
 
+static uint64_t fresh_bit(const struct one_reg *row)
+{
+	bool any = row >= rows && row < rows + GYVE_ARRAY_SIZE(rows);
+
+	_Static_assert(GYVE_ARRAY_SIZE(rows) <= 64, "no room for all rows");
+	return any ? UINT64_C(1) << (row - rows) : 0;
+}
+
 static int get_row(struct gyve_bvcpu *v, const struct one_reg *row, struct gyve_a64_regs *r)
 {
 	uint8_t *at = (uint8_t *)r + row->offset;
+	uint64_t bit = fresh_bit(row);
+
+	if (v->host->fresh & bit) {
+		memcpy(at, (uint8_t *)&v->host->last + row->offset, row->size);
+		return 0;
+	}
 	int ret = get_one(v, row->id, at);
 
 	if (ret == -ENOENT) { /* this CPU has no such register */
@@ -137,6 +152,8 @@ static int get_row(struct gyve_bvcpu *v, const struct one_reg *row, struct gyve_
 		ret = 0;
 	}
 	memcpy((uint8_t *)&v->host->last + row->offset, at, row->size);
+	if (ret == 0)
+		v->host->fresh |= bit;
 	return ret;
 }
 
@@ -146,9 +163,11 @@ static int set_row(struct gyve_bvcpu *v, const struct one_reg *row, const struct
 	const uint8_t *at = (const uint8_t *)r + row->offset;
 	uint8_t *last = (uint8_t *)&v->host->last + row->offset;
 
-	if (row->readonly || ((v->host->last_valid & row->group) && memcmp(at, last, row->size) == 0))
+	if (row->readonly ||
+	    ((v->host->fresh & fresh_bit(row) || v->host->last_valid & row->group) && memcmp(at, last, row->size) == 0))
 		return 0;
 	memcpy(last, at, row->size);
+	v->host->fresh |= fresh_bit(row);
 	return set_one(v, row->id, at);
 }
 
@@ -294,6 +313,7 @@ static int init_regs(struct gyve_bvcpu *v)
 	uint64_t mpidr = UINT64_C(1) << 31 | v->index;
 
 	v->host->last_valid = 0;
+	v->host->fresh = 0;
 	if (r == 0 && v->index >= 16) /* below that, KVM's own value has this Aff0 */
 		r = set_one(v, ARM64_SYS_REG(3, 0, 0, 0, 5), &mpidr);
 	return r < 0 ? r : 0;
@@ -341,6 +361,7 @@ void kvm_host_left(struct gyve_bvcpu *v, bool ok)
 {
 	(void)ok;
 	v->host->last_valid = 0;
+	v->host->fresh = 0;
 }
 
 /* --- debug */
@@ -423,11 +444,16 @@ static unsigned find_slots(const struct gyve_debug *dbg, bool exec, gyve_gva_t a
 bool kvm_host_decode(struct gyve_bvcpu *v, struct gyve_exit *ret)
 {
 	struct kvm_run *run = v->run;
-	uint64_t pc = 0;
+	struct gyve_a64_regs r;
 
+	if (run->exit_reason == KVM_EXIT_ARM_NISV) {
+		ret->kind = GYVE_EXIT_EMULATION;
+		ret->emul.ninsn = 0;
+		return true;
+	}
 	if (run->exit_reason != KVM_EXIT_DEBUG)
 		return false;
-	get_one(v, rows[0].id, &pc);
+	uint64_t pc = get_row(v, &rows[0], &r) == 0 ? r.pc : 0;
 	ret->kind = GYVE_EXIT_DEBUG;
 	ret->debug.pc = pc;
 	ret->debug.kinds = ret->debug.slots = 0;
