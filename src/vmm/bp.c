@@ -5,6 +5,7 @@
  * that nothing else needs stand in for pending ones and shadow planted ones, so that a page rewritten between two exits still
  * stops. */
 #include "plant.h"
+#include "point.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -15,11 +16,6 @@
 static void changed(struct gyve_vm *vm)
 {
 	__atomic_fetch_add(&vm->book_gen, 1, __ATOMIC_RELEASE);
-}
-
-static bool is_watch(enum gyve_point_kind kind)
-{
-	return kind >= GYVE_POINT_WRITE;
 }
 
 static bool overlaps(const struct point *p, gyve_gva_t addr, uint64_t len)
@@ -146,125 +142,6 @@ void bp_lift(struct gyve_vcpu *v, gyve_gva_t pc)
 	pthread_mutex_unlock(&v->vm->book_lock);
 }
 
-/* --- debug registers */
-
-static bool is_a64(const struct gyve_vm *vm)
-{
-	return vm->arch->id == GYVE_AARCH64;
-}
-
-/* The largest piece of [at, at+left) that one register can watch from at on. x86_64: 1, 2, 4 or 8 bytes, aligned. aarch64: any
- * part of a doubleword, or a power of two from 8 bytes to 2 GiB, aligned. */
-static uint64_t piece_of(bool a64, gyve_gva_t at, uint64_t left)
-{
-	uint64_t piece = a64 ? UINT64_C(1) << 31 : 8, part = 8 - at % 8;
-
-	if (a64 && (part < 8 || left < 8))
-		return part < left ? part : left;
-	while (piece > left || at % piece)
-		piece /= 2;
-	return piece;
-}
-
-/* One watched range takes several registers. Returns how many, at most max+1. */
-static unsigned split(const struct gyve_vm *vm, const struct point *p, gyve_gva_t addr[], uint64_t len[], unsigned max)
-{
-	gyve_gva_t at = p->gva;
-	uint64_t left = p->len;
-	unsigned n = 0;
-
-	while (left && n <= max) {
-		uint64_t piece = piece_of(is_a64(vm), at, left);
-		if (n < max) {
-			addr[n] = at;
-			len[n] = piece;
-		}
-		n++;
-		at += piece;
-		left -= piece;
-	}
-	return n;
-}
-
-static unsigned slots_of(const struct gyve_vm *vm, const struct point *p)
-{
-	gyve_gva_t addr[POINT_SLOTS];
-	uint64_t len[POINT_SLOTS];
-
-	if (p->state != POINT_DEBUG_REG)
-		return 0;
-	return is_watch(p->kind) ? split(vm, p, addr, len, POINT_SLOTS) : 1;
-}
-
-/* Where breakpoints and watchpoints share registers, both count against the same. */
-static unsigned slots_total(const struct gyve_vm *vm, bool watch)
-{
-	const struct gyve_host_caps *c = vm->ops->caps(vm->b);
-	unsigned n = watch && !c->hw_shared ? c->hw_wps : c->hw_bps, max = c->hw_shared ? GYVE_HW_MAX : GYVE_HW_MAX / 2;
-	return n < max ? n : max;
-}
-
-static bool same_registers(const struct gyve_vm *vm, bool watch, const struct point *p)
-{
-	return vm->ops->caps(vm->b)->hw_shared || is_watch(p->kind) == watch;
-}
-
-static enum gyve_hw_type hw_type(enum gyve_point_kind kind)
-{
-	static const enum gyve_hw_type types[] = {[GYVE_POINT_SW] = GYVE_HW_EXEC,
-						  [GYVE_POINT_HW] = GYVE_HW_EXEC,
-						  [GYVE_POINT_WRITE] = GYVE_HW_WRITE,
-						  [GYVE_POINT_READ] = GYVE_HW_READ,
-						  [GYVE_POINT_ACCESS] = GYVE_HW_ACCESS};
-	return types[kind];
-}
-
-/* free: registers left, of the kind p needs */
-static void add_slots(const struct gyve_vm *vm, const struct point *p, struct gyve_debug *d, unsigned *n, unsigned *free)
-{
-	gyve_gva_t addr[POINT_SLOTS] = {p->gva};
-	uint64_t len[POINT_SLOTS] = {1};
-	unsigned k = is_watch(p->kind) ? split(vm, p, addr, len, POINT_SLOTS) : 1;
-
-	for (unsigned i = 0; i < k && i < POINT_SLOTS && *free; i++, ++*n, --*free) {
-		d->hw[*n].type = hw_type(p->kind);
-		d->hw[*n].addr = addr[i];
-		d->hw[*n].len = len[i];
-	}
-}
-
-/* 0: those that must have a register; 1: breakpoints that could not be planted; 2: shadows. */
-static int rank(const struct point *p)
-{
-	if (p->state == POINT_DEBUG_REG)
-		return 0;
-	if (p->kind != GYVE_POINT_SW)
-		return -1;
-	return p->state == POINT_PENDING ? 1 : 2;
-}
-
-void bp_debug_regs(struct gyve_vm *vm, struct gyve_debug *d, const gyve_gva_t *skip_pc, bool no_watch)
-{
-	unsigned n = 0, total, watch_total;
-
-	pthread_mutex_lock(&vm->book_lock);
-	bool shared = vm->ops->caps(vm->b)->hw_shared;
-	total = slots_total(vm, false);
-	watch_total = slots_total(vm, true);
-	while (n < GYVE_HW_MAX && d->hw[n].type != GYVE_HW_NONE)
-		n++;
-	total -= n < total ? n : total;
-	d->sw_bp = vm->nplants > 0;
-	for (int r = 0; r <= 2; r++)
-		for (size_t i = 0; i < vm->npoints; i++) {
-			const struct point *p = &vm->points[i];
-			if (rank(p) == r && !(no_watch && is_watch(p->kind)) &&
-			    !(skip_pc && !is_watch(p->kind) && p->gva == *skip_pc))
-				add_slots(vm, p, d, &n, is_watch(p->kind) && !shared ? &watch_total : &total);
-		}
-	pthread_mutex_unlock(&vm->book_lock);
-}
-
 /* --- hits */
 
 static void set_stop(struct gyve_vcpu *v, struct gyve_stop *stop, enum gyve_stop_kind kind, gyve_gva_t addr)
@@ -278,7 +155,7 @@ static void set_stop(struct gyve_vcpu *v, struct gyve_stop *stop, enum gyve_stop
 static struct point *find_exec(struct gyve_vm *vm, gyve_gva_t pc)
 {
 	for (size_t i = 0; i < vm->npoints; i++)
-		if (!is_watch(vm->points[i].kind) && vm->points[i].gva == pc)
+		if (!point_is_watch(vm->points[i].kind) && vm->points[i].gva == pc)
 			return &vm->points[i];
 	return NULL;
 }
@@ -313,7 +190,7 @@ bool bp_watches(struct gyve_vm *vm, gyve_gva_t addr)
 
 	pthread_mutex_lock(&vm->book_lock);
 	for (size_t i = 0; i < vm->npoints; i++)
-		any |= is_watch(vm->points[i].kind) && overlaps(&vm->points[i], addr, 1);
+		any |= point_is_watch(vm->points[i].kind) && overlaps(&vm->points[i], addr, 1);
 	pthread_mutex_unlock(&vm->book_lock);
 	return any;
 }
@@ -340,8 +217,8 @@ bool bp_hw_hit(struct gyve_vcpu *v, const struct gyve_exit *e, struct gyve_stop 
 		bool exec = v->debug.hw[s].type == GYVE_HW_EXEC;
 		for (size_t i = 0; i < vm->npoints && !found; i++) {
 			const struct point *p = &vm->points[i];
-			found = exec ? !is_watch(p->kind) && p->gva == v->debug.hw[s].addr
-				     : hw_type(p->kind) == v->debug.hw[s].type &&
+			found = exec ? !point_is_watch(p->kind) && p->gva == v->debug.hw[s].addr
+				     : point_hw_type(p->kind) == v->debug.hw[s].type &&
 						overlaps(p, v->debug.hw[s].addr, v->debug.hw[s].len);
 			if (found)
 				set_stop(v, stop, stop_kind(p->kind), v->debug.hw[s].addr);
@@ -357,34 +234,10 @@ static struct point *find(struct gyve_vm *vm, enum gyve_point_kind kind, gyve_gv
 {
 	for (size_t i = 0; i < vm->npoints; i++) {
 		struct point *p = &vm->points[i];
-		if (p->kind == kind && p->gva == gva && (!is_watch(kind) || p->len == len))
+		if (p->kind == kind && p->gva == gva && (!point_is_watch(kind) || p->len == len))
 			return p;
 	}
 	return NULL;
-}
-
-/* Who holds the debug registers, for a refusal. */
-static int refuse_slots(struct gyve_vm *vm, bool watch, unsigned total, struct gyve_err *err)
-{
-	char text[256] = "";
-	size_t n = 0;
-
-	for (size_t i = 0; i < vm->npoints && n < sizeof(text) - 32; i++)
-		if (same_registers(vm, watch, &vm->points[i]) && slots_of(vm, &vm->points[i]))
-			n += (size_t)snprintf(text + n, sizeof(text) - n, "%s0x%" PRIx64, n ? ", " : "", vm->points[i].gva);
-	return gyve_err_set(err, -ENOSPC, "this host has %u debug registers%s%s", total, n ? ", taken by points at " : "",
-			    text);
-}
-
-static int give_registers(struct gyve_vm *vm, struct point *p, struct gyve_err *err)
-{
-	bool watch = is_watch(p->kind);
-	unsigned total = slots_total(vm, watch), used = 0;
-
-	for (size_t i = 0; i < vm->npoints; i++)
-		used += same_registers(vm, watch, &vm->points[i]) ? slots_of(vm, &vm->points[i]) : 0;
-	p->state = POINT_DEBUG_REG;
-	return used + slots_of(vm, p) > total ? refuse_slots(vm, watch, total, err) : 0;
 }
 
 static int place(struct gyve_vm *vm, struct point *p, struct gyve_err *err)
@@ -393,14 +246,14 @@ static int place(struct gyve_vm *vm, struct point *p, struct gyve_err *err)
 		try_plant_any(vm, NULL, p);
 		return 0;
 	}
-	if (!is_watch(p->kind))
-		return give_registers(vm, p, err);
+	if (!point_is_watch(p->kind))
+		return point_give_registers(vm, p, err);
 	if (!p->len || p->len > 65536 || p->gva + p->len < p->gva)
 		return gyve_err_set(err, -EINVAL, "a watchpoint covers 1 to 65536 bytes");
 	if (vm->ops->probe)
 		vm->ops->probe(vm->b);
 	if (vm->ops->caps(vm->b)->hw_watch_works)
-		return give_registers(vm, p, err);
+		return point_give_registers(vm, p, err);
 	p->old = malloc(p->len);
 	if (!p->old)
 		return gyve_err_set(err, -ENOMEM, "out of memory");
@@ -430,7 +283,7 @@ static int insert(struct gyve_vm *vm, const struct point *new, struct gyve_err *
 
 int gyve_bp_insert(struct gyve_vm *vm, enum gyve_point_kind kind, gyve_gva_t gva, uint64_t len, struct gyve_err *err)
 {
-	struct point p = {.kind = kind, .gva = gva, .len = is_watch(kind) ? len : 1, .state = POINT_PENDING};
+	struct point p = {.kind = kind, .gva = gva, .len = point_is_watch(kind) ? len : 1, .state = POINT_PENDING};
 
 	if (!gyve_run_stopped(vm))
 		return gyve_err_set(err, -EBUSY, "the guest is running");
@@ -493,7 +346,7 @@ static void describe(const struct gyve_vm *vm, const struct point *p, char *buf,
 		snprintf(buf, size, "planted at gpa 0x%" PRIx64 "%s", p->gpa, p->by_layout ? " (where the loader put it)" : "");
 		break;
 	case POINT_DEBUG_REG:
-		snprintf(buf, size, "in %u debug register(s), %" PRIu64 " byte(s)", slots_of(vm, p), p->len);
+		snprintf(buf, size, "in %u debug register(s), %" PRIu64 " byte(s)", point_slots_of(vm, p), p->len);
 		break;
 	case POINT_SOFT:
 		snprintf(buf, size, "by stepping and comparing %" PRIu64 " byte(s): this host's data watchpoints do not fire",
