@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # What only an aarch64 guest has.
 only_machine_tests aarch64 a64_first_stop a64_own_brk a64_masks a64_interrupts_wait a64_exclusives a64_wide_watch a64_registers \
-	a64_crash a64_crash_alone a64_hermit
+	a64_crash a64_crash_alone a64_pages_4k a64_pages_16k a64_pages_64k a64_hermit
 
 test_a64_first_stop() {
 	gyve_start "$GUESTS/sample"
@@ -169,6 +169,60 @@ test_a64_registers() {
 	expect '\$1 = \[ M C.* I ' '\$2 = 0x4020' '\$3 = 0x0' '\$5 = 0x1234' '\$6 = 7' '-> gpa 0x402' '\+monitor maps' '0x0*40000000-0x0*7fffffff rwx-' \
 		'exited normally'
 	gyve_ends 0
+}
+
+# Where addresses lead, as the walker says and as the processor itself has said.
+pages_of() {
+	local bits=$1 i n=14
+	gyve_start "$GUESTS/paging_$bits"
+	gdb_run "paging_$bits" <<-IN
+		break mapped
+		x/gx 0xffff000080000008
+		continue
+		x/gx 0xffff000080000008
+		x/gx 0x80000000
+		x/gx 0x190000000
+		monitor pt 0x80000000
+		monitor maps
+		$(for ((i = 0; i < n; i++)); do
+			echo "eval \"monitor vtop 0x%lx\", va[$i]"
+			echo "printf \"PAR %d %016lx %016lx\\n\", $i, va[$i], par[$i]"
+		done)
+		delete
+		continue
+	IN
+	expect '\+x/gx 0xffff' 'Cannot access' 'Breakpoint 1, mapped' '0xffff000080000008:.*0x1122334455667788' '^0x80000000:' \
+		'Cannot access' '\+monitor pt' 'ontiguous|CONTIG' '\+monitor maps' '0xffff000080000000-0xffff00008000.*r---' 'exited normally'
+	awk -v n=$n '
+		/: level [0-3] descriptor/ && !/^ / { sub(/.*: level /, ""); level = substr($0, 1, 1); next }
+		/ -> gpa 0x/ && !/^ / { sub(/.* -> gpa /, ""); sub(/,.*/, ""); gpa = $0; next }
+		/^PAR / {
+			par = $4
+			fault = par ~ /[13579bdf]$/
+			# fault status 1 to 3 bits up: 4 + level
+			if (fault && level != "" && index("9bdf", substr(par, 16)) != level + 1) bad_level = 1
+			want = substr(par, 5, 9) substr($3, 14)
+			sub(/^0*/, "", want)
+			have = gpa
+			sub(/^0x0*/, "", have)
+			if (bad_level || (fault ? gpa != "" : have != want)) { print "address " $3 ": walker " gpa ", processor " par; bad = 1 }
+			gpa = level = ""
+			bad_level = 0
+			seen++
+		}
+		END { exit bad || seen != n }' "$T/gdb.log" >"$T/client.log" || fail "walker and processor differ: $(tail -n 1 "$T/client.log")"
+	output 'moved to own tables'
+	gyve_ends 0
+}
+
+test_a64_pages_4k() {
+	pages_of 12
+}
+test_a64_pages_16k() {
+	pages_of 14
+}
+test_a64_pages_64k() {
+	pages_of 16
 }
 
 test_a64_hermit() {

@@ -40,6 +40,9 @@ if [ "$arch" = aarch64 ]; then
 	for how in pf ud mmio jump; do
 		guest crash_$how crash.c -DCRASH_"$(printf %s $how | tr a-z A-Z)"
 	done
+	for bits in 12 14 16; do
+		guest paging_$bits paging_a64.c -DGRANULE=$bits
+	done
 	exit 0
 fi
 guest int3 int3.c
