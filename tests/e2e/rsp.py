@@ -2,6 +2,7 @@
 """A client of GDB's remote protocol, written from the manual and sharing no code with gyve: what gdb is too slow or too polite for.
 
     rsp.py ADDRESS hits HOT TOTAL COUNT NCPUS   continue over a breakpoint at HOT until the guest ends; all COUNT hits must come
+    rsp.py ADDRESS watch WHERE LEN COUNT        continue over a write watchpoint, which stops COUNT times, until the guest ends
     rsp.py ADDRESS hostile                      bytes that are no protocol; afterwards the session still works
 """
 import random
@@ -18,7 +19,7 @@ class Client:
         else:
             host, port = address.rsplit(":", 1)
             self.sock = socket.create_connection((host or "127.0.0.1", int(port)))
-        self.sock.settimeout(20)
+        self.sock.settimeout(60)
         self.pending = b""
         self.acks = True
 
@@ -138,6 +139,23 @@ def hits(client, hot, total, count, ncpus):
     print("%d stops in %.2f s, %.0f/s, by thread: %r" % (count, took, count / took, seen))
 
 
+def watch(client, where, length, count):
+    """It never steps over the access itself: gyve has to."""
+    client.start()
+    if client.ask("Z2,%x,%x" % (int(where, 0), int(length, 0))) != "OK":
+        raise SystemExit("cannot insert the watchpoint")
+    for n in range(int(count) + 1):
+        client.send("vCont;c")
+        kind, stop = client.stop()
+        if kind != "T":
+            break
+        if not int(where, 0) <= int(stop.get("watch", "0"), 16) < int(where, 0) + int(length, 0):
+            raise SystemExit("stop %d is no hit of the watchpoint: %r" % (n + 1, stop))
+    if kind != "W" or stop["code"] != "00" or n != int(count):
+        raise SystemExit("%d stops, then %s%r" % (n, kind, stop))
+    print("%d stops" % n)
+
+
 def hostile(client):
     """Seeded, so that a failure can be had again."""
     rng = random.Random(2)
@@ -176,10 +194,10 @@ def hostile(client):
 
 
 def main():
-    if len(sys.argv) < 3 or sys.argv[2] not in ("hits", "hostile"):
+    if len(sys.argv) < 3 or sys.argv[2] not in ("hits", "watch", "hostile"):
         raise SystemExit(__doc__)
     client = Client(sys.argv[1])
-    {"hits": hits, "hostile": hostile}[sys.argv[2]](client, *sys.argv[3:])
+    {"hits": hits, "watch": watch, "hostile": hostile}[sys.argv[2]](client, *sys.argv[3:])
 
 
 main()

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # What only an aarch64 guest has.
 only_machine_tests aarch64 a64_first_stop a64_own_brk a64_masks a64_interrupts_wait a64_exclusives a64_wide_watch a64_registers \
-	a64_crash a64_crash_alone a64_pages_4k a64_pages_16k a64_pages_64k a64_hermit
+	a64_crash a64_crash_alone a64_psci a64_reset a64_all_registers a64_continues a64_pages_4k a64_pages_16k a64_pages_64k a64_hermit
 
 test_a64_first_stop() {
 	gyve_start "$GUESTS/sample"
@@ -72,10 +72,11 @@ test_a64_interrupts_wait() {
 		stepi 30
 		backtrace 1
 		print ticks < 3
+		print $CNTV_CVAL_EL0 != 0
 		info registers cpsr
 		continue
 	IN
-	expect 'Breakpoint 1, waiting' '^#0 .*waiting \(\)' '\+stepi 30' '^#0 .*waiting \(\)' '^cpsr .*F A D' 'exited normally'
+	expect 'Breakpoint 1, waiting' '^#0 .*waiting \(\)' '\+stepi 30' '^#0 .*waiting \(\)' '= 1' '^cpsr .*' 'exited normally'
 	expect_not '^cpsr .* I '
 	output 'masks are right'
 	gyve_ends 0
@@ -223,6 +224,59 @@ test_a64_pages_16k() {
 }
 test_a64_pages_64k() {
 	pages_of 16
+}
+
+test_a64_psci() {
+	gyve_run 0 "$GUESTS/psci"
+	output 'off'
+}
+
+test_a64_reset() {
+	gyve_start -c 2 "$GUESTS/sample"
+	gdb_run sample <<-'IN'
+		break factorial
+		continue
+		monitor reset
+		maintenance flush register-cache
+		info registers pc
+		print counter
+		continue
+		print counter
+		delete
+		continue
+	IN
+	expect 'Breakpoint 1, factorial' '\+monitor reset' '^pc +0x40200000' '\$1 = 0' 'Breakpoint 1, factorial \(n=5\)' '\$2 = 15' \
+		'exited normally'
+	gyve_ends 0
+}
+
+test_a64_all_registers() {
+	gyve_start "$GUESTS/sample"
+	gdb_run sample <<-'IN'
+		break kmain
+		continue
+		info all-registers
+		print/x $ID_AA64PFR0_EL1 != 0
+		set $CONTEXTIDR_EL1 = 0x77
+		set $TPIDR_EL1 = 0x1234
+		set $sp = $sp - 16
+		stepi
+		print/x $CONTEXTIDR_EL1
+		print/x $TPIDR_EL1
+		print/x $sp == $SP_EL1
+		kill
+	IN
+	expect '\+info all-registers' '^x30 ' '^cpsr ' '^SCTLR_EL1 ' '^MIDR_EL1 ' '\$1 = 0x1' '\$2 = 0x77' '\$3 = 0x1234' \
+		'\$4 = 0x1'
+	expect_not '<unavailable>'
+	gyve_ends 0
+}
+
+test_a64_continues() {
+	gyve_start -c 2 "$GUESTS/smp"
+	rsp hits "$(symbol smp hot)" "$(symbol smp total)" "${GYVE_E2E_A64_HITS:-200}" 2
+	output "hits ${GYVE_E2E_A64_HITS:-200}"
+	gyve_ends 0
 }
 
 test_a64_hermit() {

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # Data watchpoints; where the host's do not fire, gyve steps and compares.
-machine_tests aarch64 watch rwatch awatch watch_local
+machine_tests aarch64 watch rwatch awatch watch_local watch_continued
 
 test_watch() {
 	gyve_start "$GUESTS/sample"
@@ -49,6 +49,15 @@ test_awatch() {
 	IN
 	expect 'ardware access \(read/write\) watchpoint 2: counter' 'ardware access \(read/write\) watchpoint 2: counter' \
 		'(Value = 0|New value = 1)' 'ardware access \(read/write\) watchpoint 2: counter' 'alue = ' 'exited normally'
+	gyve_ends 0
+}
+
+# Five rounds, five writes, whatever the processor does first: the stop or the write.
+test_watch_continued() {
+	gyve_start "$GUESTS/sample"
+	rsp watch "$(symbol sample counter)" 8 5
+	output 'hello from a bare kernel
+vCPUs 1, fuel 94, sum 55, counter 15, product 120'
 	gyve_ends 0
 }
 

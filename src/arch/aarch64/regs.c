@@ -124,7 +124,7 @@ static const struct gyve_reg_row rows[] = {
 	SYS("MDSCR_EL1", "a64_mdscr", &gyve_a64_mdscr, -1, mdscr_el1),
 	SYS("CNTKCTL_EL1", "int64", NULL, -1, cntkctl_el1),
 	SYS("CNTV_CTL_EL0", "a64_cntv_ctl", &gyve_a64_cntv_ctl, -1, cntv_ctl_el0),
-	SYS("CNTV_CVAL_EL0", "int64", NULL, -1, cntv_cval_el0),
+	SYS_RO("CNTV_CVAL_EL0", "int64", NULL, cntv_cval_el0),
 	SYS_RO("MPIDR_EL1", "a64_mpidr", &gyve_a64_mpidr, mpidr_el1),
 	SYS_RO("MIDR_EL1", "a64_midr", &gyve_a64_midr, midr_el1),
 	SYS_RO("ID_AA64PFR0_EL1", "int64", NULL, id_aa64pfr0_el1),

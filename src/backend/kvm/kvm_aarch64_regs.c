@@ -64,7 +64,8 @@ static const struct one_reg rows[] = {
 	SYS(3, 0, 10, 3, 0, amair_el1),
 	SYS(2, 0, 0, 2, 2, mdscr_el1),
 	SYS(3, 0, 14, 1, 0, cntkctl_el1),
-	SYS_RO(3, 3, 14, 3, 1, cntv_ctl_el0), /* writing would move the guest's time */
+	SYS_RO(3, 3, 14, 3, 1, cntv_ctl_el0),  /* writing would move the guest's time */
+	SYS_RO(3, 3, 14, 0, 2, cntv_cval_el0), /* KVM's number for it, not the architecture's */
 	SYS_RO(3, 0, 0, 0, 5, mpidr_el1),
 	SYS_RO(3, 0, 0, 0, 0, midr_el1),
 	SYS_RO(3, 0, 0, 4, 0, id_aa64pfr0_el1),
