@@ -223,7 +223,6 @@ static void next_over(struct gyve_vm *vm)
 	for (unsigned i = 0; i < vm->ncpus && !vm->over; i++)
 		if (vm->cpus[i].over)
 			vm->over = &vm->cpus[i];
-	pthread_cond_broadcast(&vm->cond);
 }
 
 static void came_out(struct gyve_vcpu *v, const struct gyve_stop *stop)
@@ -238,6 +237,7 @@ static void came_out(struct gyve_vcpu *v, const struct gyve_stop *stop)
 		v->over = false;
 		bp_lower(vm);
 		next_over(vm);
+		pthread_cond_broadcast(&vm->cond);
 	}
 	if (stop->kind != GYVE_STOP_NONE) {
 		v->hit = *stop;
@@ -272,6 +272,20 @@ static bool may_enter(const struct gyve_vcpu *v)
 	       (!vm->over || (vm->over == v && !vm->ninside)) && !waits_for_others(v);
 }
 
+/* First thing inside after a stop. Not earlier: a vCPU's own thread pays least for its ioctls. */
+static void after_stop(struct gyve_vcpu *v)
+{
+	const struct gyve_backend_ops *ops = v->vm->ops;
+
+	v->was_stopped = false;
+	if (v->act.act != GYVE_ACT_CONT) {
+		if (ops->unhalt)
+			ops->unhalt(v->b);
+	} else if (ops->clock_stopped) {
+		ops->clock_stopped(v->b);
+	}
+}
+
 static void *vcpu_main(void *arg)
 {
 	struct gyve_vcpu *v = arg;
@@ -291,6 +305,8 @@ static void *vcpu_main(void *arg)
 			pthread_cond_broadcast(&vm->cond); /* vCPU 0 waits for it */
 		v->started = true;
 		pthread_mutex_unlock(&vm->lock);
+		if (v->was_stopped)
+			after_stop(v);
 		if (over)
 			bp_lift(v, vcpu_pc(v));
 		run_inside(v, over, &stop);
@@ -397,12 +413,7 @@ static void prepare(struct gyve_vcpu *v, const struct gyve_resume *act)
 	gyve_gva_t pc = vcpu_pc(v);
 	v->over_watch = v->told && v->told_watch && v->told_pc == pc;
 	v->over = v->over_watch || ((act->act != GYVE_ACT_CONT || (v->told && v->told_pc == pc)) && bp_at(v, pc));
-	if (act->act != GYVE_ACT_CONT) {
-		if (v->vm->ops->unhalt)
-			v->vm->ops->unhalt(v->b);
-	} else if (v->vm->ops->clock_stopped) {
-		v->vm->ops->clock_stopped(v->b);
-	}
+	v->was_stopped = true;
 }
 
 int gyve_run_resume(struct gyve_vm *vm, const struct gyve_resume *actions)
@@ -422,6 +433,7 @@ int gyve_run_resume(struct gyve_vm *vm, const struct gyve_resume *actions)
 		next_over(vm);
 	}
 	pthread_mutex_unlock(&vm->lock);
+	pthread_cond_broadcast(&vm->cond); /* not while they would only meet a locked door */
 	return r;
 }
 
