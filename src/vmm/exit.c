@@ -209,13 +209,20 @@ static enum exit_result handle_system(struct gyve_vcpu *v, const struct gyve_exi
 	return EXIT_STOP;
 }
 
+static enum exit_result handle_interrupted(struct gyve_vcpu *v, struct gyve_stop *stop)
+{
+	if (!access_interrupted(v) && watchdog_bites(v))
+		return exit_crash(v, stop, "an exception, and the exception vectors cannot be executed");
+	return EXIT_AGAIN;
+}
+
 enum exit_result exit_handle(struct gyve_vcpu *v, struct gyve_exit *e, bool stepping, struct gyve_stop *stop)
 {
 	if (v->vm->nplants || v->vm->npending)
 		bp_sync(v->vm, v);
 	switch (e->kind) {
 	case GYVE_EXIT_INTR:
-		return EXIT_AGAIN;
+		return handle_interrupted(v, stop);
 	case GYVE_EXIT_IO:
 	case GYVE_EXIT_MMIO:
 		return handle_access(v, e, stepping, stop);

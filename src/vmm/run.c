@@ -11,13 +11,10 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
-
-#define KICK_SIGNAL SIGUSR1
 
 static bool stop_wanted(const struct gyve_vm *vm)
 {
@@ -291,6 +288,7 @@ static void *vcpu_main(void *arg)
 	struct gyve_vcpu *v = arg;
 	struct gyve_vm *vm = v->vm;
 
+	watchdog_start(v);
 	pthread_mutex_lock(&vm->lock);
 	while (!vm->dying) {
 		if (!may_enter(v)) {
@@ -314,6 +312,7 @@ static void *vcpu_main(void *arg)
 		came_out(v, &stop);
 	}
 	pthread_mutex_unlock(&vm->lock);
+	watchdog_stop(v);
 	return NULL;
 }
 

@@ -7,9 +7,13 @@
 #ifndef GYVE_VMM_H
 #define GYVE_VMM_H
 #include <pthread.h>
+#include <signal.h>
+#include <time.h>
 
 #include "gyve/vm.h"
 #include "step_a64.h"
+
+#define KICK_SIGNAL SIGUSR1 /**< brings a vCPU's thread out of the guest; has no other meaning */
 
 enum run_phase { PHASE_STOPPED, PHASE_RUNNING, PHASE_ENDED };
 
@@ -23,7 +27,8 @@ struct gyve_vcpu {
 	unsigned index;
 	struct gyve_bvcpu *b;
 	pthread_t thread;
-	bool has_thread;
+	bool has_thread, has_watchdog;
+	timer_t watchdog;
 
 	/* under vm->lock */
 	bool inside;
@@ -203,6 +208,13 @@ void step_end(struct gyve_vcpu *v);
 unsigned step_keeps(const struct gyve_vcpu *v);
 void step_debug_regs(const struct gyve_vcpu *v, struct gyve_debug *d);
 bool step_unit_ended(const struct gyve_vcpu *v, gyve_gva_t pc);
+
+/* --- watchdog.c: vCPU thread. Does nothing where a guest in an exception loop leaves by itself. */
+
+void watchdog_start(struct gyve_vcpu *v);
+void watchdog_stop(struct gyve_vcpu *v);
+/** After an interruption: is v lost in its exception vectors? */
+bool watchdog_bites(struct gyve_vcpu *v);
 
 /* --- run.c */
 

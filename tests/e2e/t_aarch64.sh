@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # What only an aarch64 guest has.
 only_machine_tests aarch64 a64_first_stop a64_own_brk a64_masks a64_interrupts_wait a64_exclusives a64_wide_watch a64_registers \
-	a64_crash a64_crash_alone a64_psci a64_reset a64_all_registers a64_continues a64_pages_4k a64_pages_16k a64_pages_64k a64_hermit
+	a64_crash a64_crash_alone a64_vectors_gone a64_psci a64_reset a64_all_registers a64_continues a64_pages_4k a64_pages_16k a64_pages_64k a64_hermit
 
 test_a64_first_stop() {
 	gyve_start "$GUESTS/sample"
@@ -277,6 +277,12 @@ test_a64_continues() {
 	rsp hits "$(symbol smp hot)" "$(symbol smp total)" "${GYVE_E2E_A64_HITS:-200}" 2
 	output "hits ${GYVE_E2E_A64_HITS:-200}"
 	gyve_ends 0
+}
+
+test_a64_vectors_gone() {
+	gyve_run 124 "$GUESTS/vectors_gone"
+	output 'about to crash'
+	grep -q 'vectors cannot be executed.*instruction abort.*FAR_EL1 is 0x7000000200' "$T/gyve.err" || fail "no paragraph about the vectors"
 }
 
 test_a64_hermit() {

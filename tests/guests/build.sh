@@ -38,6 +38,7 @@ if [ "$arch" = aarch64 ]; then
 	guest brk brk_a64.c
 	guest daif daif_a64.c
 	guest psci psci_a64.c
+	guest vectors_gone vectors_gone_a64.c
 	for how in pf ud mmio jump; do
 		guest crash_$how crash.c -DCRASH_"$(printf %s $how | tr a-z A-Z)"
 	done
