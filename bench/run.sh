@@ -92,3 +92,8 @@ fi
 row "m packets, bytes a second" "${m:--}" "${peer:--}" "5 times QEMU ($(per "${m:-0}" "${peer:-0}"))"
 row "x packets, bytes a second" "${x:--}" "-" "1000000000"
 [ -z "${qemu_steps:-}" ] || row "QEMU's single-step packets a second (TCG)" "-" "$qemu_steps" ""
+
+if ${CC:-gcc} -std=gnu11 -O2 -I"$here/../include" -I"$here/.." -o "$work/bench_walk" "$here/bench_walk.c" "$here"/../src/arch/*.c \
+	"$here"/../src/arch/*/*.c "$here"/../src/mem/*.c "$here"/../src/base/*.c 2>"$work/cc.err"; then
+	"$work/bench_walk" | while read -r arch ns; do row "warm $arch translation, ns (median)" "$ns" "-" "20"; done
+fi

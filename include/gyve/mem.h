@@ -4,11 +4,14 @@
 #define GYVE_MEM_H
 #include "gyve/types.h"
 
+struct gyve_memmap;
+
 /** Bytes at an address. Both return the bytes moved (short at the first gap), -EFAULT if none. */
 struct gyve_mem {
 	ssize_t (*read)(void *ctx, uint64_t addr, void *buf, size_t len);
 	ssize_t (*write)(void *ctx, uint64_t addr, const void *buf, size_t len); /**< NULL: read only */
 	void *ctx;
+	const struct gyve_memmap *direct; /**< NULL, or a map that holds the same bytes: a reader in a hurry may look there */
 };
 
 enum { GYVE_REGION_RAM = 1, GYVE_REGION_READONLY = 2 };

@@ -40,6 +40,16 @@ static inline bool walk_step(const struct gyve_mem *phys, struct gyve_walk *w, i
 	s->level = level;
 	s->entry_gpa = gpa;
 	s->entry = 0;
+	const struct gyve_region *r = phys->direct && phys->direct->n ? &phys->direct->regions[0] : NULL;
+	if (r && gpa >= r->gpa && gpa - r->gpa < r->len && r->len - (gpa - r->gpa) >= size) {
+		uint64_t e = 0;
+		if (size == 8)
+			memcpy(&e, r->hva + (gpa - r->gpa), 8);
+		else
+			memcpy(&e, r->hva + (gpa - r->gpa), 4);
+		*ret = s->entry = e;
+		return true;
+	}
 	if (phys->read(phys->ctx, gpa, &s->entry, size) != (ssize_t)size)
 		return false;
 	*ret = s->entry;

@@ -104,5 +104,5 @@ static ssize_t mem_write(void *ctx, uint64_t addr, const void *buf, size_t len)
 
 struct gyve_mem gyve_memmap_mem(const struct gyve_memmap *map)
 {
-	return (struct gyve_mem){mem_read, mem_write, (void *)(uintptr_t)map};
+	return (struct gyve_mem){.read = mem_read, .write = mem_write, .ctx = (void *)(uintptr_t)map, .direct = map};
 }

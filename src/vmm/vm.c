@@ -233,7 +233,7 @@ const struct gyve_host_caps *gyve_vm_caps(const struct gyve_vm *vm)
 
 struct gyve_mem gyve_vm_phys(struct gyve_vm *vm)
 {
-	return (struct gyve_mem){bp_phys_read, bp_phys_write, vm};
+	return (struct gyve_mem){.read = bp_phys_read, .write = bp_phys_write, .ctx = vm};
 }
 
 static const char *const exit_names[] = {
