@@ -67,40 +67,34 @@ static int walk_32(const struct gyve_mmu *mmu, const struct gyve_mem *phys, gyve
 	return leaf(w, gva, e, e & 0xfffff000, 4096, false);
 }
 
-/* Bits that must be zero in an 8-byte entry. */
-static uint64_t reserved_bits(const struct gyve_mmu *mmu, int level, bool large, bool pae)
-{
-	uint64_t r = mask(pae ? 62 : 51, pa_bits(mmu));
-
-	if (!bit(mmu->x86.efer, EFER_NXE))
-		r |= UINT64_C(1) << NX;
-	if (level >= 4)
-		r |= 1u << PS;
-	if (large && level == 3 && mmu->x86.gbpages_unsupported)
-		r |= 1u << PS;
-	if (large)
-		r |= mask(12 + 9 * (unsigned)(level - 1) - 1, 13);
-	return r;
-}
-
-/* `level` levels of 8-byte entries from the table at base. */
+/* `level` levels of 8-byte entries from the table at base. Rights are gathered as bits: what every entry allows. */
 static int walk_64(const struct gyve_mmu *mmu, const struct gyve_mem *phys, gyve_gva_t gva, struct gyve_walk *w, int level,
 		   gyve_gpa_t base, bool pae)
 {
+	uint64_t reserved = mask(pae ? 62 : 51, pa_bits(mmu)) | (bit(mmu->x86.efer, EFER_NXE) ? 0 : UINT64_C(1) << NX);
+	uint64_t allow = UINT64_MAX, deny = 0;
+
 	for (;; level--) {
 		unsigned shift = 12 + 9 * (unsigned)(level - 1);
-		uint64_t e, size = UINT64_C(1) << shift;
+		uint64_t e, size = UINT64_C(1) << shift, bad = reserved;
 		if (!walk_step(phys, w, level, base + 8 * (gva >> shift & 511), 8, &e))
 			return walk_fail(w, GYVE_WALK_NO_MEMORY, size);
 		if (!bit(e, P))
 			return walk_fail(w, GYVE_WALK_NOT_PRESENT, size);
-		bool large = (level == 2 || level == 3) && bit(e, PS);
-		if (e & reserved_bits(mmu, level, large, pae))
+		bool large = bit(e, PS) && level > 1;
+		if (large && (level >= 4 || (level == 3 && mmu->x86.gbpages_unsupported)))
 			return walk_fail(w, GYVE_WALK_RESERVED, size);
-		add_rights(w, e);
+		if (large)
+			bad |= mask(shift - 1, 13);
+		if (e & bad)
+			return walk_fail(w, GYVE_WALK_RESERVED, size);
+		allow &= e;
+		deny |= e;
 		base = e & mask(51, 12);
-		if (large || level == 1)
+		if (large || level == 1) {
+			add_rights(w, (allow & (1u << RW | 1u << US)) | (deny & UINT64_C(1) << NX));
 			return leaf(w, gva, e, base & ~(size - 1), size, large);
+		}
 	}
 }
 
