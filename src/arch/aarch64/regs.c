@@ -3,6 +3,9 @@
  * DWARF numbers: "DWARF for the Arm 64-bit Architecture" (AADWARF64), 4.1. The row of the architecture stands at the end. */
 #include "regs.h"
 
+#include <errno.h>
+#include <string.h>
+
 #define CORE "org.gnu.gdb.aarch64.core"
 #define FPU "org.gnu.gdb.aarch64.fpu"
 #define SYSTEM "org.gyve.aarch64.system"
@@ -29,6 +32,35 @@
 	{                                                                                                                   \
 		.name = name_, .bits = 64, .group = GYVE_REGS_SYS, .type = type_, .feature = SYSTEM, .gdb_group = "system", \
 		.flags = flags_, .dwarf = -1, .readonly = true, .get = gyve_reg_plain_get, .offset = REG_AT(a64.member)     \
+	}
+
+/* Which bits of a pointer hold its authentication code: 0 while the guest has it off. One row each for data and code, low and
+ * high half. */
+enum { PAUTH_CODE = 1, PAUTH_HIGH = 2 };
+
+static int pauth_get(const struct gyve_reg_row *row, const struct gyve_regs *r, void *buf)
+{
+	const struct gyve_a64_regs *a = &r->a64;
+	bool high = row->offset & PAUTH_HIGH, code = row->offset & PAUTH_CODE;
+	uint64_t on = code ? UINT64_C(3) << 30 : UINT64_C(1) << 27 | UINT64_C(1) << 13; /* EnIA, EnIB; EnDA, EnDB */
+	unsigned va = 64 - (unsigned)(a->tcr_el1 >> (high ? 16 : 0) & 63);
+	bool tbi = a->tcr_el1 >> (high ? 38 : 37) & 1, tbid = a->tcr_el1 >> (high ? 52 : 51) & 1;
+	uint64_t mask = 0;
+
+	if (!(r->valid & GYVE_REGS_SYS))
+		return -ENODATA;
+	if (a->sctlr_el1 & on && va < 55)
+		mask = (UINT64_C(1) << 55) - (UINT64_C(1) << va);
+	if (mask && !(tbi && !(code && tbid)))
+		mask |= UINT64_C(0xff) << 56;
+	memcpy(buf, &mask, sizeof(mask));
+	return 0;
+}
+
+#define PAUTH(name_, which)                                                                                                    \
+	{                                                                                                                      \
+		.name = name_, .bits = 64, .group = GYVE_REGS_SYS, .type = "int64", .feature = "org.gnu.gdb.aarch64.pauth_v2", \
+		.gdb_group = "system", .dwarf = -1, .readonly = true, .get = pauth_get, .offset = which                        \
 	}
 
 static const struct gyve_reg_row rows[] = {
@@ -135,6 +167,10 @@ static const struct gyve_reg_row rows[] = {
 	SYS_RO("ID_AA64MMFR0_EL1", "int64", NULL, id_aa64mmfr0_el1),
 	SYS_RO("ID_AA64MMFR1_EL1", "int64", NULL, id_aa64mmfr1_el1),
 	SYS_RO("ID_AA64MMFR2_EL1", "int64", NULL, id_aa64mmfr2_el1),
+	PAUTH("pauth_dmask", 0),
+	PAUTH("pauth_cmask", PAUTH_CODE),
+	PAUTH("pauth_dmask_high", PAUTH_HIGH),
+	PAUTH("pauth_cmask_high", PAUTH_HIGH | PAUTH_CODE),
 };
 
 static uint64_t pc(const struct gyve_regs *r)
