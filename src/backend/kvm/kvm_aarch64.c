@@ -283,7 +283,9 @@ int kvm_host_reinject_bp(struct gyve_bvcpu *v)
 	r->spsr_el1 = r->pstate;
 	r->esr_el1 = (uint64_t)BRK_EC << 26 | 1u << 25 | (v->run->debug.arch.hsr & 0xffff);
 	r->pc = r->vbar_el1 + (mode == 5 ? 0x200 : mode == 4 ? 0 : 0x400);
-	r->pstate = (r->pstate & 0x1400000) /* DIT, UAO's neighbours stay out; PAN below */ | 0x3c5;
+	r->pstate = (r->pstate & 0xf1400000) /* NZCV, DIT, PAN stay */ | 0x3c5;
+	if (r->sctlr_el1 & UINT64_C(1) << 44) /* DSSBS */
+		r->pstate |= 1u << 12;
 	if (!(r->sctlr_el1 & UINT64_C(1) << 23)) /* SPAN */
 		r->pstate |= UINT64_C(1) << 22;
 	r->sp = r->sp_el1;
