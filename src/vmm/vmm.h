@@ -218,6 +218,13 @@ bool watchdog_bites(struct gyve_vcpu *v);
 
 /* --- run.c */
 
+/** A vCPU's thread, from the waiting room into the guest and back; arg is the gyve_vcpu. */
+void *run_vcpu(void *arg);
+/** Bring everybody out who is inside. vm->lock is held. */
+void run_kick_all(struct gyve_vm *vm);
+
+/* --- threads.c */
+
 int run_init(struct gyve_vm *vm, struct gyve_err *err);
 /** Ends and joins the vCPU threads. */
 void run_deinit(struct gyve_vm *vm);

@@ -1,0 +1,60 @@
+/* The vCPU threads' beginning and end. What they do in between is run.c. */
+#include "vmm.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+static void on_kick(int sig)
+{
+	(void)sig; /* its only work is to interrupt a system call */
+}
+
+static int create_thread(struct gyve_vcpu *v, struct gyve_err *err)
+{
+	sigset_t all, old;
+
+	/* Signals for the program belong to the session thread. */
+	sigfillset(&all);
+	sigdelset(&all, KICK_SIGNAL);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	int r = pthread_create(&v->thread, NULL, run_vcpu, v);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	if (r)
+		return gyve_err_set(err, -r, "cannot start the thread of vCPU %u: %s", v->index, strerror(r));
+	v->has_thread = true;
+	return 0;
+}
+
+int run_init(struct gyve_vm *vm, struct gyve_err *err)
+{
+	struct sigaction sa = {.sa_handler = on_kick};
+
+	sigaction(KICK_SIGNAL, &sa, NULL);
+	vm->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (vm->event_fd < 0)
+		return gyve_err_set(err, -errno, "cannot make an event descriptor: %s", strerror(errno));
+	for (unsigned i = 0; i < vm->ncpus; i++) {
+		int r = create_thread(&vm->cpus[i], err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+void run_deinit(struct gyve_vm *vm)
+{
+	pthread_mutex_lock(&vm->lock);
+	vm->dying = true;
+	__atomic_store_n(&vm->stop_wanted, true, __ATOMIC_SEQ_CST);
+	if (vm->ninside)
+		run_kick_all(vm);
+	pthread_cond_broadcast(&vm->cond);
+	pthread_mutex_unlock(&vm->lock);
+	for (unsigned i = 0; vm->cpus && i < vm->ncpus; i++)
+		if (vm->cpus[i].has_thread)
+			pthread_join(vm->cpus[i].thread, NULL);
+	if (vm->event_fd >= 0)
+		close(vm->event_fd);
+}
