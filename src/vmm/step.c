@@ -1,5 +1,5 @@
 /* One step of an aarch64 vCPU: interrupts kept out by borrowed PSTATE bits, exclusive accesses run as one. What the
- * instructions mean is step_a64.c's business. x86_64 needs nothing of this. */
+ * instructions mean is step_a64.c's business, and x86_64's part is step_x86.c's. */
 #include "vmm.h"
 
 #include "../base/bytes.h"
@@ -39,6 +39,8 @@ enum step_way step_begin(struct gyve_vcpu *v)
 
 	v->nunit_ends = 0;
 	memset(&v->lent, 0, sizeof(v->lent));
+	if (!is_a64(v))
+		step_x86_begin(v);
 	if (!is_a64(v) || !vcpu_regs(v, GYVE_REGS_PC))
 		return STEP_HOST;
 	struct gyve_a64_regs *r = &v->regs.a64;
@@ -64,6 +66,8 @@ enum step_way step_begin(struct gyve_vcpu *v)
 void step_end(struct gyve_vcpu *v)
 {
 	v->nunit_ends = 0;
+	if (!is_a64(v))
+		step_x86_end(v);
 	if (!v->lent.bits || !vcpu_regs(v, GYVE_REGS_PC))
 		return;
 	struct gyve_a64_regs *r = &v->regs.a64;

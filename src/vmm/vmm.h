@@ -49,6 +49,7 @@ struct gyve_vcpu {
 	struct gyve_debug debug;             /**< what the backend was told last */
 	uint64_t debug_key;                  /**< what debug was made from */
 	gyve_gva_t entry_pc;                 /**< pc at the last entry, while stepping */
+	uint64_t entry_sp;                   /**< stack pointer there (x86_64) */
 	uint64_t entry_gpr[33];              /**< general registers then, those before the pc */
 	unsigned unmoved;                    /**< steps in a row that changed nothing */
 	struct a64_lent lent;                /**< what the step under way has borrowed; bits 0: nothing */
@@ -139,6 +140,10 @@ gyve_gva_t vcpu_pc(struct gyve_vcpu *v);
 bool vcpu_mmu(struct gyve_vcpu *v, struct gyve_mmu *ret);
 /** Guest bytes as this vCPU sees them, breakpoint bytes hidden. As gyve_virt_read(). */
 ssize_t vcpu_read(struct gyve_vcpu *v, gyve_gva_t gva, void *buf, size_t len);
+
+/* --- step_x86.c: before and after each step of an x86_64 vCPU. */
+void step_x86_begin(struct gyve_vcpu *v);
+void step_x86_end(struct gyve_vcpu *v);
 
 /* --- exit.c: what an exit means. All are called by the vCPU's thread, inside, without the lock. */
 

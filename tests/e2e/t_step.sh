@@ -96,3 +96,17 @@ test_step_at_breakpoint() {
 	expect 'Breakpoint 1, kmain' '\+stepi' '^rip .*<kmain\+1>' 'exited normally'
 	gyve_ends 0
 }
+
+# On hosts whose processor really steps, PUSHF would show the trap flag.
+test_step_pushf() {
+	gyve_start "$GUESTS/pushf"
+	gdb_run pushf <<-'IN'
+		stepi
+		x/gx $rsp
+		stepi
+		print/x $rax
+		continue
+	IN
+	expect '0x0000000000000002' '= 0x2' 'exited normally'
+	gyve_ends 0
+}

@@ -48,6 +48,7 @@ if [ "$arch" = aarch64 ]; then
 	exit 0
 fi
 guest int3 int3.c
+guest pushf pushf.S
 guest paging paging.c
 guest sse sse.c
 for how in pf ud port mmio jump stack; do
