@@ -41,6 +41,17 @@ int hermit_read_notes(struct hermit *h, struct gyve_err *err);
 int hermit_place(struct hermit *h, struct gyve_err *err);
 void hermit_fill_layout(const struct hermit *h, struct gyve_layout *l);
 
+/* frames.c */
+struct hermit_frames {
+	const struct hermit *h;
+	uint64_t next;       /* the first free frame */
+	uint64_t table_bits; /* what an entry that points to a table says besides its address */
+};
+/* 4 KiB of guest memory at gpa. */
+uint8_t *hermit_frame(const struct hermit *h, uint64_t gpa);
+/* Put leaf, as it is, where va is looked up at leaf_shift (12: a page, 21: 2 MiB), making the tables on the way. */
+int hermit_map(struct hermit_frames *f, uint64_t va, unsigned leaf_shift, uint64_t leaf, struct gyve_err *err);
+
 /* tables_x86_64.c, tables_aarch64.c: write the first page tables into RAM. -ENOEXEC: the image is too large for the frames. */
 int hermit_tables_x86_64(const struct hermit *h, struct gyve_err *err);
 int hermit_tables_aarch64(const struct hermit *h, struct gyve_err *err);
