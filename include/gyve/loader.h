@@ -107,6 +107,8 @@ struct gyve_sink {
 struct gyve_platform_ops {
 	const char *name;
 	const char *brand; /**< x86 CPUID brand string its guests know, NULL: the host's */
+	/** aarch64: so many instructions the other vCPUs are to be through with before vCPU 0 starts. */
+	unsigned first_steps;
 	/** Does this platform take the parsed image? */
 	bool (*probe)(const struct gyve_elf *elf);
 	/** Choose RAM base and size, load address; create the platform's state. Keeps elf and params borrowed. */

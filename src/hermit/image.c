@@ -62,6 +62,7 @@ static void destroy(void *state)
 const struct gyve_platform_ops gyve_platform_hermit = {
 	.name = "hermit",
 	.brand = "uhyve - unikernel hypervisor",
+	.first_steps = 48, /* to the point where a kernel for one processor has sent the others to sleep */
 	.probe = probe,
 	.plan = plan,
 	.load = load,

@@ -100,6 +100,14 @@ static enum exit_result run_once(struct gyve_vcpu *v, bool step, bool over, stru
 	return res;
 }
 
+static void first_step_done(struct gyve_vcpu *v)
+{
+	pthread_mutex_lock(&v->vm->lock);
+	if (--v->first_steps == 0)
+		pthread_cond_broadcast(&v->vm->cond); /* vCPU 0 waits for it */
+	pthread_mutex_unlock(&v->vm->lock);
+}
+
 /* Run until there is something to tell (stop->kind), a stop is wanted, or the step over a breakpoint is done. */
 static void run_inside(struct gyve_vcpu *v, bool over, struct gyve_stop *stop)
 {
@@ -110,7 +118,10 @@ static void run_inside(struct gyve_vcpu *v, bool over, struct gyve_stop *stop)
 		struct watch_touch touch = {0};
 		if (soft)
 			watch_before(v, &touch);
-		enum exit_result res = run_once(v, soft || over || v->act.act != GYVE_ACT_CONT, over, stop);
+		bool first = v->first_steps > 0;
+		enum exit_result res = run_once(v, soft || over || first || v->act.act != GYVE_ACT_CONT, over, stop);
+		if (first && res == EXIT_MOVED)
+			first_step_done(v);
 		if (res == EXIT_AGAIN && !soft)
 			continue;
 		if (res == EXIT_STOP)
@@ -245,7 +256,7 @@ static void came_out(struct gyve_vcpu *v, const struct gyve_stop *stop)
 }
 
 /* Kernels for one processor expect the others to be gone to sleep, on the boot stack, before they themselves get far: so vCPU 0
- * is the last to start. */
+ * is the last to start. How far the others are then is not left to chance: they are stepped. */
 static bool waits_for_others(const struct gyve_vcpu *v)
 {
 	const struct gyve_vm *vm = v->vm;
@@ -254,7 +265,7 @@ static bool waits_for_others(const struct gyve_vcpu *v)
 		return false;
 	for (unsigned i = 1; i < vm->ncpus; i++) {
 		const struct gyve_vcpu *w = &vm->cpus[i];
-		if (!w->started && w->act.act != GYVE_ACT_NONE && w->hit.kind == GYVE_STOP_NONE)
+		if ((!w->started || w->first_steps) && w->act.act != GYVE_ACT_NONE && w->hit.kind == GYVE_STOP_NONE)
 			return true;
 	}
 	return false;

@@ -42,6 +42,7 @@ int vcpu_init_state(struct gyve_vcpu *v, struct gyve_err *err)
 	if (!vcpu_regs(v, GYVE_REGS_GPR | GYVE_REGS_SYS))
 		return gyve_err_set(err, -EIO, "cannot read the registers of vCPU %u", v->index);
 	v->vm->platform->cpu_init(v->vm->platform_state, v->index, &v->regs);
+	v->first_steps = v->index && v->vm->arch->id == GYVE_AARCH64 ? v->vm->platform->first_steps : 0;
 	if (v->index == 0)
 		v->vm->boot_root = v->vm->arch->root(&v->regs);
 	int r = v->vm->ops->set_regs(v->b, GYVE_REGS_GPR | GYVE_REGS_SYS, &v->regs);

@@ -32,9 +32,10 @@ struct gyve_vcpu {
 
 	/* under vm->lock */
 	bool inside;
-	bool started;     /**< has been inside since the image was loaded */
-	bool was_stopped; /**< not yet inside since the last stop */
-	bool over;        /**< the instruction at pc is stepped first, its breakpoint out of the way, the others waiting */
+	bool started;         /**< has been inside since the image was loaded */
+	unsigned first_steps; /**< still to be made before vCPU 0 may start */
+	bool was_stopped;     /**< not yet inside since the last stop */
+	bool over;            /**< the instruction at pc is stepped first, its breakpoint out of the way, the others waiting */
 	struct gyve_resume act; /**< what it may do while the machine runs */
 	struct gyve_stop hit;   /**< a stop of this vCPU nobody has been told yet; kind NONE: none */
 	uint64_t hit_seq;       /**< order of hits over all vCPUs */
