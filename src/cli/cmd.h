@@ -12,5 +12,6 @@ enum {
 
 /** argv[0] is the command's name. Return the exit status. */
 int gyve_cmd_run(int argc, char **argv);
+int gyve_cmd_probe(int argc, char **argv);
 int gyve_cmd_version(int argc, char **argv);
 #endif

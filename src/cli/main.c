@@ -14,6 +14,7 @@ static const struct {
 	int (*fn)(int argc, char **argv);
 } commands[] = {
 	{"run", "[OPTION...] IMAGE [--] [ARG...]", "boot IMAGE (also: gyve IMAGE)", gyve_cmd_run},
+	{"probe", "[--json]", "what this host can do for a debugger", gyve_cmd_probe},
 	{"help", "", "this text", cmd_help},
 	{"version", "", "the version", gyve_cmd_version},
 };
