@@ -97,7 +97,8 @@ static int create_irqchip(struct gyve_bvm *vm, struct gyve_err *err)
 	r = kvm_enable(vm, KVM_CAP_X2APIC_API, KVM_X2APIC_API_USE_32BIT_IDS | KVM_X2APIC_API_DISABLE_BROADCAST_QUIRK);
 	if (r < 0)
 		gyve_log(GYVE_LOG_INFO, GYVE_LOG_KVM, "x2APIC interface: %s", strerror(-r));
-	return 0;
+	r = kvm_x86_save_irqchip(vm);
+	return r < 0 ? gyve_err_set(err, r, "KVM does not give the interrupt controller's state: %s", strerror(-r)) : 0;
 }
 
 int kvm_host_vm_init(struct gyve_bvm *vm, struct gyve_err *err)
@@ -118,8 +119,10 @@ int kvm_host_vm_init(struct gyve_bvm *vm, struct gyve_err *err)
 	vm->host->xsave_size =
 		xsave2 > (int)sizeof(struct kvm_xsave) ? ((size_t)xsave2 + 63) & ~63ul : sizeof(struct kvm_xsave);
 	vm->host->sync_regs = kvm_check(vm, KVM_CAP_SYNC_REGS) & KVM_SYNC_X86_REGS;
-	if (vm->cfg.cpu_pm)
-		kvm_enable(vm, KVM_CAP_X86_DISABLE_EXITS, (uint64_t)kvm_check(vm, KVM_CAP_X86_DISABLE_EXITS));
+	int exits = vm->cfg.cpu_pm ? kvm_check(vm, KVM_CAP_X86_DISABLE_EXITS) : 0;
+	if (vm->cfg.cpu_pm && (!exits || kvm_enable(vm, KVM_CAP_X86_DISABLE_EXITS, (uint64_t)exits) < 0))
+		gyve_log(GYVE_LOG_WARN, GYVE_LOG_KVM,
+			 "this host's KVM does not let a guest control the power state of its CPUs");
 	vm->caps.hw_bps = vm->caps.hw_wps = 4;
 	vm->caps.hw_shared = true;
 	vm->caps.block_irq = vm->debug_flags & KVM_GUESTDBG_BLOCKIRQ;
@@ -167,12 +170,6 @@ void kvm_host_vcpu_deinit(struct gyve_bvcpu *v)
 	free(v->host);
 }
 
-int kvm_host_enter(struct gyve_bvcpu *v)
-{
-	(void)v;
-	return 0;
-}
-
 void kvm_host_left(struct gyve_bvcpu *v, bool ok)
 {
 	v->host->fresh = v->vm->host->sync_regs && ok;
@@ -215,27 +212,49 @@ int kvm_host_set_debug(struct gyve_bvcpu *v, const struct gyve_debug *dbg)
 	return 0;
 }
 
+/* Only noted here: KVM forgets a queued exception when registers are set, and until the next entry the debugger may do that. */
+int kvm_host_reinject_bp(struct gyve_bvcpu *v)
+{
+	struct gyve_regs regs;
+	int r = kvm_host_get_regs(v, GYVE_REGS_GPR, &regs);
+
+	if (r < 0)
+		return r;
+	v->host->bp_owed = true;
+	v->host->bp_emulated = v->run->exit_reason == KVM_EXIT_INTERNAL_ERROR;
+	v->host->bp_pc = regs.x86.rip;
+	return 0;
+}
+
 /* KVM completes the exception at the next entry as if it had never been caught. Where the breakpoint arrived as a failed
  * emulation KVM knows no instruction length, so the exception would return to the INT3 itself: step over it first. */
-int kvm_host_reinject_bp(struct gyve_bvcpu *v)
+static int deliver_bp(struct gyve_bvcpu *v)
 {
 	struct kvm_guest_debug g = v->host->guest_debug;
 	struct gyve_regs regs;
-	bool emulated = v->run->exit_reason == KVM_EXIT_INTERNAL_ERROR;
+	int r = kvm_host_get_regs(v, GYVE_REGS_GPR, &regs);
 
-	if (emulated) {
-		int r = kvm_host_get_regs(v, GYVE_REGS_GPR, &regs);
-		if (r < 0)
-			return r;
+	v->host->bp_owed = false;
+	if (r < 0 || regs.x86.rip != v->host->bp_pc)
+		return r;
+	if (v->host->bp_emulated)
 		regs.x86.rip++;
-		v->host->fresh =
-			false; /* by ioctl, now: registers stored at the next entry would take a queued exception away */
-		r = kvm_host_set_regs(v, GYVE_REGS_GPR, &regs);
-		if (r < 0)
-			return r;
-	}
+	/* by ioctl, now: registers stored at the entry would take the queued exception away */
+	v->host->fresh = false;
+	v->run->kvm_dirty_regs = 0;
+	r = kvm_host_set_regs(v, GYVE_REGS_GPR, &regs);
+	if (r < 0)
+		return r;
 	g.control |= KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_INJECT_BP;
 	return kvm_ioctl(v->fd, KVM_SET_GUEST_DEBUG, &g);
+}
+
+int kvm_host_enter(struct gyve_bvcpu *v)
+{
+	/* kicked: this entry will not get far, and the exception would be queued when registers are set */
+	if (!v->host->bp_owed || __atomic_load_n(&v->kicked, __ATOMIC_SEQ_CST))
+		return 0;
+	return deliver_bp(v);
 }
 
 static void decode_debug(struct gyve_bvcpu *v, struct gyve_exit *ret)

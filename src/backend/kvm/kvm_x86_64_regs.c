@@ -61,15 +61,6 @@ static int set_gpr(struct gyve_bvcpu *v, const struct gyve_x86_regs *r)
 	return kvm_ioctl(v->fd, KVM_SET_REGS, &k);
 }
 
-uint64_t kvm_x86_pc(struct gyve_bvcpu *v)
-{
-	struct kvm_regs k;
-
-	if (v->host->fresh)
-		return v->run->s.regs.regs.rip;
-	return kvm_ioctl(v->fd, KVM_GET_REGS, &k) == 0 ? k.rip : 0;
-}
-
 /* --- system registers */
 
 static void seg_from_kvm(struct gyve_x86_seg *s, const struct kvm_segment *k)
@@ -215,7 +206,7 @@ static int set_sys(struct gyve_bvcpu *v, const struct gyve_x86_regs *r)
 
 /* --- floating point and vector: the XSAVE area */
 
-static int get_xsave(struct gyve_bvcpu *v, void *buf)
+int kvm_x86_get_xsave(struct gyve_bvcpu *v, void *buf)
 {
 	return kvm_ioctl(v->fd, v->vm->host->xsave_size > sizeof(struct kvm_xsave) ? KVM_GET_XSAVE2 : KVM_GET_XSAVE, buf);
 }
@@ -224,7 +215,7 @@ static int get_fp(struct gyve_bvcpu *v, struct gyve_x86_regs *r)
 {
 	struct kvm_xcrs xcrs = {0};
 	uint8_t *buf = aligned_alloc(64, v->vm->host->xsave_size);
-	int res = buf ? get_xsave(v, buf) : -ENOMEM;
+	int res = buf ? kvm_x86_get_xsave(v, buf) : -ENOMEM;
 
 	if (res == 0) {
 		memcpy(r->xsave, buf, sizeof(r->xsave));
@@ -239,13 +230,14 @@ static int set_fp(struct gyve_bvcpu *v, const struct gyve_x86_regs *r)
 {
 	struct kvm_xcrs xcrs = {.nr_xcrs = 1, .xcrs = {{.xcr = 0, .value = r->xcr0}}};
 	uint8_t *buf = aligned_alloc(64, v->vm->host->xsave_size);
-	int res = buf ? get_xsave(v, buf) : -ENOMEM; /* what lies beyond our 4 KiB stays */
+	int res = buf ? kvm_x86_get_xsave(v, buf) : -ENOMEM; /* what lies beyond our 4 KiB stays */
 
 	if (res == 0) {
-		kvm_ioctl(v->fd, KVM_SET_XCRS, &xcrs);
 		memcpy(buf, r->xsave, sizeof(r->xsave));
-		res = kvm_ioctl(v->fd, KVM_SET_XSAVE, buf);
+		res = v->host->initial->has_xcrs ? kvm_ioctl(v->fd, KVM_SET_XCRS, &xcrs) : 0;
 	}
+	if (res == 0)
+		res = kvm_ioctl(v->fd, KVM_SET_XSAVE, buf);
 	free(buf);
 	return res;
 }
@@ -263,6 +255,14 @@ static int get_debug(struct gyve_bvcpu *v, struct gyve_x86_regs *r)
 	r->dr[6] = k.dr6;
 	r->dr[7] = k.dr7;
 	return 0;
+}
+
+static int set_debug_regs(struct gyve_bvcpu *v, const struct gyve_x86_regs *r)
+{
+	struct kvm_debugregs k = {.dr6 = r->dr[6], .dr7 = r->dr[7]};
+
+	memcpy(k.db, r->dr, sizeof(k.db));
+	return kvm_ioctl(v->fd, KVM_SET_DEBUGREGS, &k);
 }
 
 static int get_events(struct gyve_bvcpu *v, struct gyve_x86_regs *r)
@@ -331,54 +331,9 @@ int kvm_host_set_regs(struct gyve_bvcpu *v, unsigned groups, const struct gyve_r
 		res = set_gpr(v, r);
 	if (res == 0 && groups & GYVE_REGS_FP)
 		res = set_fp(v, r);
+	if (res == 0 && groups & GYVE_REGS_DEBUG)
+		res = set_debug_regs(v, r);
 	if (res == 0 && groups & GYVE_REGS_EVENTS)
 		res = set_events(v, r);
 	return res;
-}
-
-/* --- reset */
-
-int kvm_x86_save_initial(struct gyve_bvcpu *v)
-{
-	struct kvm_initial *i = v->host->initial = calloc(1, sizeof(*i));
-	int r;
-
-	if (!i || !(i->xsave = aligned_alloc(64, v->vm->host->xsave_size)))
-		return -ENOMEM;
-	i->has_lapic = kvm_ioctl(v->fd, KVM_GET_LAPIC, &i->lapic) == 0;
-	i->has_xcrs = kvm_ioctl(v->fd, KVM_GET_XCRS, &i->xcrs) == 0;
-	if ((r = kvm_ioctl(v->fd, KVM_GET_REGS, &i->regs)) < 0 || (r = kvm_ioctl(v->fd, KVM_GET_SREGS, &i->sregs)) < 0 ||
-	    (r = kvm_ioctl(v->fd, KVM_GET_VCPU_EVENTS, &i->events)) < 0 ||
-	    (r = kvm_ioctl(v->fd, KVM_GET_DEBUGREGS, &i->debugregs)) < 0)
-		return r;
-	return get_xsave(v, i->xsave);
-}
-
-void kvm_x86_free_initial(struct gyve_bvcpu *v)
-{
-	if (v->host->initial)
-		free(v->host->initial->xsave);
-	free(v->host->initial);
-}
-
-int kvm_host_reset(struct gyve_bvcpu *v)
-{
-	struct kvm_initial *i = v->host->initial;
-	struct kvm_mp_state mp = {.mp_state = KVM_MP_STATE_RUNNABLE};
-	struct gyve_x86_regs zero = {0};
-	int r;
-
-	v->host->fresh = false;
-	v->run->kvm_dirty_regs = 0;
-	set_msrs(v, &zero);
-	if (i->has_xcrs)
-		kvm_ioctl(v->fd, KVM_SET_XCRS, &i->xcrs);
-	if ((r = kvm_ioctl(v->fd, KVM_SET_SREGS, &i->sregs)) < 0 || (r = kvm_ioctl(v->fd, KVM_SET_REGS, &i->regs)) < 0 ||
-	    (r = kvm_ioctl(v->fd, KVM_SET_XSAVE, i->xsave)) < 0 ||
-	    (r = kvm_ioctl(v->fd, KVM_SET_VCPU_EVENTS, &i->events)) < 0 ||
-	    (r = kvm_ioctl(v->fd, KVM_SET_DEBUGREGS, &i->debugregs)) < 0)
-		return r;
-	if (i->has_lapic && (r = kvm_ioctl(v->fd, KVM_SET_LAPIC, &i->lapic)) < 0)
-		return r;
-	return kvm_ioctl(v->fd, KVM_SET_MP_STATE, &mp);
 }
