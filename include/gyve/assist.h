@@ -36,6 +36,7 @@ struct gyve_x86_data_ref {
 	gyve_gva_t gva;
 	uint32_t len;
 	bool read, write;
+	bool repeated, down; /**< one element of a repeated instruction: the next one is len above, or below */
 };
 /** Explicit memory operands of the instruction at rip (for software watchpoints). Returns how many (<= 4) or -EINVAL. */
 int gyve_x86_data_refs(const struct gyve_x86_regs *regs, const uint8_t *insn, size_t ninsn, struct gyve_x86_data_ref ret[4]);

@@ -86,7 +86,11 @@ struct gyve_host_caps {
 	unsigned hw_bps, hw_wps;      /**< slots; x86: shared, both 4 */
 	bool hw_shared;               /**< breakpoints and watchpoints share slots (x86) */
 	bool sw_bp_is_internal_error; /**< a breakpoint instruction arrives as GYVE_EXIT_EMULATION */
+	bool no_sw_bp;                /**< ... or not at all: given to the guest, or lost */
+	bool no_hw_bp;                /**< execute breakpoints do not fire */
 	bool hw_watch_works;          /**< data watchpoints fire */
+	bool readonly_exits;          /**< a write to a read-only slot leaves as GYVE_EXIT_MMIO with its data */
+	bool absent_exits;            /**< so does any access where no slot is, and can be completed */
 	bool block_irq;
 	bool read_watch;  /**< read-only watch exists (aarch64) */
 	uint32_t tsc_khz; /**< 0 unknown */
@@ -98,6 +102,7 @@ struct gyve_vm_config {
 	unsigned ncpus;
 	bool pit, cpu_pm, irqchip; /**< x86 */
 	const char *brand;         /**< CPUID brand string, NULL = leave */
+	bool no_probe_cache;       /**< probe() runs its guests, whatever an earlier process of this boot found */
 };
 
 enum { GYVE_MAP_READONLY = 1, GYVE_MAP_LOG_DIRTY = 2 };

@@ -36,12 +36,32 @@ struct gyve_resume {
 	gyve_gva_t start, end; /**< RANGE: step while pc in [start, end) */
 };
 
+/** How software breakpoints are done; AUTO: the first that the host can do. */
+enum gyve_break_strategy {
+	GYVE_BREAK_AUTO,
+	GYVE_BREAK_NATIVE,         /**< a planted instruction leaves as a debug exit */
+	GYVE_BREAK_INTERNAL_ERROR, /**< a planted instruction leaves as a failed emulation */
+	GYVE_BREAK_DEBUG_REGISTER, /**< while there are any, then by stepping */
+	GYVE_BREAK_STEP,           /**< every vCPU steps, and its pc is compared */
+};
+/** How watchpoints are done; AUTO: each by the first that is possible for it. */
+enum gyve_watch_strategy {
+	GYVE_WATCH_AUTO,
+	GYVE_WATCH_DEBUG_REGISTER,
+	GYVE_WATCH_PAGE, /**< its pages are read-only or absent for the guest: accesses leave it. Where that is impossible: STEP
+			  */
+	GYVE_WATCH_STEP, /**< every vCPU steps, and the bytes are compared */
+};
+
 struct gyve_vm_options {
 	struct gyve_boot_params boot;
 	const struct gyve_backend_ops *backend; /**< NULL: kvm */
 	struct gyve_sink out;
-	bool stopped;  /**< begin stopped at the first instruction */
-	bool debugger; /**< one may attach: crashes become stops and wait for it */
+	bool stopped;                            /**< begin stopped at the first instruction */
+	bool debugger;                           /**< one may attach: crashes become stops and wait for it */
+	enum gyve_break_strategy break_strategy; /**< -ENOTSUP from gyve_vm_create() where the host cannot */
+	enum gyve_watch_strategy watch_strategy;
+	bool no_probe_cache;
 };
 /** Load and set up; vCPU threads exist and are parked. err names what is wrong; -ENOEXEC the image, -ENODEV/-EACCES/-ENOTSUP
  * KVM. */
@@ -85,7 +105,8 @@ struct gyve_mem gyve_vm_phys(struct gyve_vm *vm);
 int gyve_bp_insert(struct gyve_vm *vm, enum gyve_point_kind kind, gyve_gva_t gva, uint64_t len, struct gyve_err *err);
 int gyve_bp_remove(struct gyve_vm *vm, enum gyve_point_kind kind, gyve_gva_t gva, uint64_t len);
 void gyve_bp_clear(struct gyve_vm *vm);
-/** Call cb with one line of text per point: kind, address, how it is planted now. */
+/** Call cb with two lines of text about the strategies and why they were chosen, then one per point: kind, address, how it is
+ * planted now. */
 void gyve_bp_list(struct gyve_vm *vm, void (*cb)(void *ctx, const char *line), void *ctx);
 
 struct gyve_stat {

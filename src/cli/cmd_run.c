@@ -122,6 +122,9 @@ static int set_up(struct run *r)
 		.out = {guest_write, r},
 		.stopped = o->gdb && !o->nowait,
 		.debugger = o->gdb,
+		.break_strategy = o->break_strategy,
+		.watch_strategy = o->watch_strategy,
+		.no_probe_cache = o->no_probe_cache,
 	};
 	int ret;
 

@@ -155,6 +155,54 @@ static int set_strict(struct gyve_opts *o, const char *value, struct gyve_err *e
 	return 0;
 }
 
+/* The value's place in names, a list that NULL ends; the first is the default. */
+static int choose(const char *const *names, const char *value, struct gyve_err *err)
+{
+	char list[128] = "";
+
+	for (int i = 0; names[i]; i++) {
+		if (strcmp(names[i], value) == 0)
+			return i;
+		size_t n = strlen(list);
+		snprintf(list + n, sizeof(list) - n, "%s%s", n ? ", " : "", names[i]);
+	}
+	return gyve_err_set(err, -EINVAL, "'%.60s' is none of: %s", value, list);
+}
+
+static int set_break_strategy(struct gyve_opts *o, const char *value, struct gyve_err *err)
+{
+	static const char *const names[] = {[GYVE_BREAK_AUTO] = "auto",
+					    [GYVE_BREAK_NATIVE] = "native",
+					    [GYVE_BREAK_INTERNAL_ERROR] = "internal-error",
+					    [GYVE_BREAK_DEBUG_REGISTER] = "debug-register",
+					    [GYVE_BREAK_STEP] = "step",
+					    NULL};
+	int i = choose(names, value, err);
+
+	o->break_strategy = i < 0 ? GYVE_BREAK_AUTO : (enum gyve_break_strategy)i;
+	return i < 0 ? i : 0;
+}
+
+static int set_watch_strategy(struct gyve_opts *o, const char *value, struct gyve_err *err)
+{
+	static const char *const names[] = {[GYVE_WATCH_AUTO] = "auto",
+					    [GYVE_WATCH_DEBUG_REGISTER] = "debug-register",
+					    [GYVE_WATCH_PAGE] = "page",
+					    [GYVE_WATCH_STEP] = "step",
+					    NULL};
+	int i = choose(names, value, err);
+
+	o->watch_strategy = i < 0 ? GYVE_WATCH_AUTO : (enum gyve_watch_strategy)i;
+	return i < 0 ? i : 0;
+}
+
+static int set_no_probe_cache(struct gyve_opts *o, const char *value, struct gyve_err *err)
+{
+	(void)value, (void)err;
+	o->no_probe_cache = true;
+	return 0;
+}
+
 static int set_log(struct gyve_opts *o, const char *value, struct gyve_err *err)
 {
 	(void)err;
@@ -186,6 +234,9 @@ static const struct option_row rows[] = {
 	{'o', "output", REQUIRED, NULL, set_output},
 	{0, "stats", NONE, NULL, set_stats},
 	{0, "strict", NONE, NULL, set_strict},
+	{0, "break-strategy", REQUIRED, "GYVE_BREAK_STRATEGY", set_break_strategy},
+	{0, "watch-strategy", REQUIRED, "GYVE_WATCH_STRATEGY", set_watch_strategy},
+	{0, "no-probe-cache", NONE, NULL, set_no_probe_cache},
 	{0, "log", REQUIRED, "GYVE_LOG", set_log},
 	{'h', "help", NONE, NULL, set_help},
 	{'V', "version", NONE, NULL, set_version},
@@ -203,6 +254,10 @@ static const char help[] =
 	"  -o, --output FILE         guest output to a new FILE; 'none' discards it [standard output]\n"
 	"      --stats               print exits and assisted instructions at the end, on standard error\n"
 	"      --strict              an access to an unknown port or address ends the guest\n"
+	"      --break-strategy HOW  software breakpoints by auto, native, internal-error, debug-register or step\n"
+	"                            [auto; GYVE_BREAK_STRATEGY]\n"
+	"      --watch-strategy HOW  watchpoints by auto, debug-register, page or step [auto; GYVE_WATCH_STRATEGY]\n"
+	"      --no-probe-cache      look anew at what this host does for a debugger\n"
 	"      --log SPEC            warn, or kvm=info,gdb=debug: main kvm run bp gdb hermit load [GYVE_LOG]\n"
 	"  -h, --help                this text\n"
 	"  -V, --version             the version\n";

@@ -7,7 +7,9 @@ struct gyve_opts {
 	uint64_t mem_size; /**< bytes */
 	bool mem_size_given;
 	unsigned ncpus;
-	bool gdb, nowait, aslr, stats, strict, help, version;
+	bool gdb, nowait, aslr, stats, strict, help, version, no_probe_cache;
+	enum gyve_break_strategy break_strategy;
+	enum gyve_watch_strategy watch_strategy;
 	struct gyve_listen listen;
 	const char *output; /**< NULL: standard output */
 	const char *log;    /**< NULL: not given */

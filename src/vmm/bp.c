@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { WATCH_MAX = 16 << 20 };
+
 static void changed(struct gyve_vm *vm)
 {
 	__atomic_fetch_add(&vm->book_gen, 1, __ATOMIC_RELEASE);
@@ -94,17 +96,19 @@ static void try_plant_any(struct gyve_vm *vm, struct gyve_vcpu *v, struct point 
 			return;
 }
 
-static void count(struct gyve_vm *vm)
+void bp_count(struct gyve_vm *vm)
 {
-	size_t pending = 0, soft = 0;
+	size_t pending = 0, soft = 0, page = 0;
 
 	for (size_t i = 0; i < vm->npoints; i++) {
 		const struct point *p = &vm->points[i];
 		pending += p->kind == GYVE_POINT_SW && (p->state == POINT_PENDING || p->by_layout);
 		soft += p->state == POINT_SOFT;
+		page += p->state == POINT_PAGE;
 	}
 	__atomic_store_n(&vm->npending, pending, __ATOMIC_RELAXED);
 	__atomic_store_n(&vm->nsoft, soft, __ATOMIC_RELAXED);
+	__atomic_store_n(&vm->npage, page, __ATOMIC_RELAXED);
 }
 
 void bp_sync(struct gyve_vm *vm, struct gyve_vcpu *v)
@@ -116,7 +120,7 @@ void bp_sync(struct gyve_vm *vm, struct gyve_vcpu *v)
 		if (p->kind == GYVE_POINT_SW && (p->state == POINT_PENDING || p->by_layout))
 			try_plant_any(vm, v, p);
 	}
-	count(vm);
+	bp_count(vm);
 	pthread_mutex_unlock(&vm->book_lock);
 }
 
@@ -125,10 +129,10 @@ void bp_forget_plants(struct gyve_vm *vm)
 	pthread_mutex_lock(&vm->book_lock);
 	vm->nplants = 0;
 	for (size_t i = 0; i < vm->npoints; i++)
-		if (vm->points[i].kind == GYVE_POINT_SW)
+		if (vm->points[i].state == POINT_BYTES)
 			vm->points[i].state = POINT_PENDING;
 	changed(vm);
-	count(vm);
+	bp_count(vm);
 	pthread_mutex_unlock(&vm->book_lock);
 }
 
@@ -172,6 +176,19 @@ bool bp_at(struct gyve_vcpu *v, gyve_gva_t pc)
 	bool at = find_exec(v->vm, pc) || planted(v, pc);
 	pthread_mutex_unlock(&v->vm->book_lock);
 	return at;
+}
+
+bool bp_step_hit(struct gyve_vcpu *v, struct gyve_stop *stop)
+{
+	gyve_gva_t pc = vcpu_pc(v);
+
+	pthread_mutex_lock(&v->vm->book_lock);
+	const struct point *p = find_exec(v->vm, pc);
+	bool hit = p && p->state == POINT_SOFT;
+	pthread_mutex_unlock(&v->vm->book_lock);
+	if (hit)
+		set_stop(v, stop, GYVE_STOP_SW_BP, pc);
+	return hit;
 }
 
 bool bp_hit(struct gyve_vcpu *v, gyve_gva_t pc, struct gyve_stop *stop)
@@ -240,24 +257,51 @@ static struct point *find(struct gyve_vm *vm, enum gyve_point_kind kind, gyve_gv
 	return NULL;
 }
 
-static int place(struct gyve_vm *vm, struct point *p, struct gyve_err *err)
+static void place_breakpoint(struct gyve_vm *vm, struct point *p)
 {
-	if (p->kind == GYVE_POINT_SW) {
+	switch (strategy_break(vm)) {
+	case GYVE_BREAK_DEBUG_REGISTER:
+		if (point_give_registers(vm, p, NULL) == 0)
+			return;
+		p->why = "no debug register is free";
+		break;
+	case GYVE_BREAK_STEP:
+		p->why = "chosen";
+		break;
+	default:
 		try_plant_any(vm, NULL, p);
-		return 0;
+		return;
 	}
-	if (!point_is_watch(p->kind))
-		return point_give_registers(vm, p, err);
-	if (!p->len || p->len > 65536 || p->gva + p->len < p->gva)
-		return gyve_err_set(err, -EINVAL, "a watchpoint covers 1 to 65536 bytes");
-	if (vm->ops->probe)
-		vm->ops->probe(vm->b);
-	if (vm->ops->caps(vm->b)->hw_watch_works)
-		return point_give_registers(vm, p, err);
+	p->state = POINT_SOFT;
+}
+
+/* Whether pages can be protected for it is found when the guest goes on (page_arm). */
+static int place_watch(struct gyve_vm *vm, struct point *p, struct gyve_err *err)
+{
+	if (!p->len || p->len > WATCH_MAX || p->gva + p->len < p->gva)
+		return gyve_err_set(err, -EINVAL, "a watchpoint covers 1 to %u bytes", WATCH_MAX);
+	if (strategy_watch(vm, GYVE_WATCH_DEBUG_REGISTER)) {
+		int r = point_give_registers(vm, p, err);
+		if (r == 0 || vm->opt.watch_strategy == GYVE_WATCH_DEBUG_REGISTER)
+			return r;
+	}
+	if (p->kind != GYVE_POINT_WRITE && vm->arch->id != GYVE_X86_64 && !strategy_watch(vm, GYVE_WATCH_PAGE))
+		return gyve_err_set(err, -ENOTSUP, "a step does not show what an instruction reads");
 	p->old = malloc(p->len);
 	if (!p->old)
 		return gyve_err_set(err, -ENOMEM, "out of memory");
 	p->state = POINT_SOFT;
+	p->why = "";
+	return 0;
+}
+
+static int place(struct gyve_vm *vm, struct point *p, struct gyve_err *err)
+{
+	if (point_is_watch(p->kind))
+		return place_watch(vm, p, err);
+	if (p->kind == GYVE_POINT_HW)
+		return point_give_registers(vm, p, err);
+	place_breakpoint(vm, p);
 	return 0;
 }
 
@@ -290,7 +334,7 @@ int gyve_bp_insert(struct gyve_vm *vm, enum gyve_point_kind kind, gyve_gva_t gva
 	pthread_mutex_lock(&vm->book_lock);
 	int r = insert(vm, &p, err);
 	changed(vm);
-	count(vm);
+	bp_count(vm);
 	pthread_mutex_unlock(&vm->book_lock);
 	return r;
 }
@@ -299,9 +343,10 @@ static void drop(struct gyve_vm *vm, struct point *p)
 {
 	unplant(vm, p);
 	free(p->old);
+	free(p->pages);
 	memmove(p, p + 1, (size_t)(vm->points + --vm->npoints - p) * sizeof(*p));
 	changed(vm);
-	count(vm);
+	bp_count(vm);
 }
 
 int gyve_bp_remove(struct gyve_vm *vm, enum gyve_point_kind kind, gyve_gva_t gva, uint64_t len)
@@ -327,7 +372,7 @@ void gyve_bp_clear(struct gyve_vm *vm)
 void bp_deinit(struct gyve_vm *vm)
 {
 	for (size_t i = 0; i < vm->npoints; i++)
-		free(vm->points[i].old);
+		free(vm->points[i].old), free(vm->points[i].pages);
 	free(vm->points);
 	free(vm->plants);
 }
@@ -349,8 +394,14 @@ static void describe(const struct gyve_vm *vm, const struct point *p, char *buf,
 		snprintf(buf, size, "in %u debug register(s), %" PRIu64 " byte(s)", point_slots_of(vm, p), p->len);
 		break;
 	case POINT_SOFT:
-		snprintf(buf, size, "by stepping and comparing %" PRIu64 " byte(s): this host's data watchpoints do not fire",
-			 p->len);
+		if (point_is_watch(p->kind))
+			snprintf(buf, size, "by stepping and comparing %" PRIu64 " byte(s)%s%s", p->len, *p->why ? ": " : "",
+				 p->why);
+		else
+			snprintf(buf, size, "by stepping: %s", p->why);
+		break;
+	case POINT_PAGE:
+		snprintf(buf, size, "by page protection, %" PRIu64 " byte(s)", p->len);
 		break;
 	case POINT_PENDING:
 		snprintf(buf, size, "pending: not mapped yet (a debug register stands in while one is free)");
@@ -362,6 +413,7 @@ void gyve_bp_list(struct gyve_vm *vm, void (*cb)(void *ctx, const char *line), v
 {
 	char line[256];
 
+	strategy_list(vm, cb, ctx);
 	pthread_mutex_lock(&vm->book_lock);
 	for (size_t i = 0; i < vm->npoints; i++) {
 		describe(vm, &vm->points[i], line, sizeof(line));

@@ -33,7 +33,7 @@ static const struct gyve_regs *access_regs(void *ctx, unsigned groups)
 static bool access_interrupted(void *ctx)
 {
 	const struct gyve_vcpu *v = ctx;
-	return __atomic_load_n(&v->vm->stop_wanted, __ATOMIC_SEQ_CST);
+	return __atomic_load_n(&v->vm->stop_wanted, __ATOMIC_SEQ_CST) || alone_wanted(v);
 }
 
 /* Nobody is there: reads give all ones as on a real bus. */
@@ -117,8 +117,11 @@ static enum exit_result finish_step(struct gyve_vcpu *v, gyve_gva_t pc)
 static enum exit_result handle_access(struct gyve_vcpu *v, struct gyve_exit *e, bool stepping, struct gyve_stop *stop)
 {
 	gyve_gva_t pc = v->entry_pc;
-	enum exit_result res = e->kind == GYVE_EXIT_IO ? handle_io(v, e, stop) : handle_mmio(v, e, stop);
+	enum exit_result res = EXIT_AGAIN;
 
+	v->device = !page_access(v, e);
+	if (v->device)
+		res = e->kind == GYVE_EXIT_IO ? handle_io(v, e, stop) : handle_mmio(v, e, stop);
 	return res == EXIT_AGAIN && stepping ? finish_step(v, pc) : res;
 }
 
@@ -165,6 +168,8 @@ static enum exit_result handle_emulation(struct gyve_vcpu *v, struct gyve_exit *
 
 	if (bp_hit(v, vcpu_pc(v), stop))
 		return EXIT_STOP;
+	if (page_blames(v, e))
+		return EXIT_AGAIN;
 	if (!e->emul.ninsn) {
 		ssize_t n = vcpu_read(v, vcpu_pc(v), e->emul.insn, 15);
 		e->emul.ninsn = n > 0 ? (unsigned)n : 0;
@@ -180,8 +185,11 @@ static enum exit_result handle_halt(struct gyve_vcpu *v)
 	struct gyve_vm *vm = v->vm;
 
 	pthread_mutex_lock(&vm->lock);
-	while (!vm->stop_wanted && !vm->dying)
+	vm->npaused++;
+	pthread_cond_broadcast(&vm->cond); /* somebody may want to be alone */
+	while ((!vm->stop_wanted && !vm->dying) || vm->alone)
 		pthread_cond_wait(&vm->cond, &vm->lock);
+	vm->npaused--;
 	pthread_mutex_unlock(&vm->lock);
 	return EXIT_AGAIN;
 }

@@ -108,41 +108,77 @@ static void first_step_done(struct gyve_vcpu *v)
 	pthread_mutex_unlock(&v->vm->lock);
 }
 
+/* An access to a protected page, or a step with the pages free, is through: the others may go on. False: there is more to it.
+ * True and stop->kind: it was a hit. */
+static bool watched_is_done(struct gyve_vcpu *v, enum exit_result res, struct gyve_stop *stop)
+{
+	if (res == EXIT_AGAIN) {
+		if (v->lift)
+			return false;
+		if (!v->dirty)
+			v->regs.valid = 0;
+		if (v->vm->ops->settle(v->b) > 0)
+			return false;
+	}
+	page_lower(v);
+	alone_end(v);
+	if (v->watch.kind != GYVE_STOP_NONE && stop->kind == GYVE_STOP_NONE) {
+		*stop = v->watch;
+		stop->pc = vcpu_pc(v);
+		v->done_watch = true;
+	}
+	v->watch.kind = GYVE_STOP_NONE;
+	return true;
+}
+
+/* One entry. True: something to tell, or the step over a breakpoint is done. */
+static bool run_on(struct gyve_vcpu *v, bool over, struct gyve_stop *stop)
+{
+	struct gyve_vm *vm = v->vm;
+	bool soft = __atomic_load_n(&vm->nsoft, __ATOMIC_RELAXED) > 0, first = v->first_steps > 0;
+	struct watch_touch touch = {0};
+
+	v->device = false;
+	if (soft && !over && bp_step_hit(v, stop))
+		return true;
+	if (v->lift)
+		page_lift(v);
+	if (soft || v->lift)
+		watch_before(v, &touch);
+	enum exit_result res = run_once(v, soft || v->lift || over || first || v->act.act != GYVE_ACT_CONT, over, stop);
+	if (first && res == EXIT_MOVED)
+		first_step_done(v);
+	/* Also for an instruction that is not through yet: a device may have written. */
+	if (res != EXIT_STOP && (soft || v->lift || v->device) && watch_after(v, res == EXIT_MOVED ? &touch : NULL, stop)) {
+		v->done_watch = true;
+		res = EXIT_STOP;
+	}
+	if (v->alone && watched_is_done(v, res, stop) && stop->kind != GYVE_STOP_NONE)
+		return true;
+	return res == EXIT_STOP || (res == EXIT_MOVED && (step_is_done(v, stop) || over));
+}
+
 /* Run until there is something to tell (stop->kind), a stop is wanted, or the step over a breakpoint is done. */
 static void run_inside(struct gyve_vcpu *v, bool over, struct gyve_stop *stop)
 {
-	struct gyve_vm *vm = v->vm;
-
 	while (!leave(v)) {
-		bool soft = __atomic_load_n(&vm->nsoft, __ATOMIC_RELAXED) > 0;
-		struct watch_touch touch = {0};
-		if (soft)
-			watch_before(v, &touch);
-		bool first = v->first_steps > 0;
-		enum exit_result res = run_once(v, soft || over || first || v->act.act != GYVE_ACT_CONT, over, stop);
-		if (first && res == EXIT_MOVED)
-			first_step_done(v);
-		if (res == EXIT_AGAIN && !soft)
-			continue;
-		if (res == EXIT_STOP)
-			return;
-		/* Also for an instruction that is not through yet: a device may have written. */
-		if (soft && watch_after(v, res == EXIT_MOVED ? &touch : NULL, stop))
-			return;
-		if (res == EXIT_AGAIN)
-			continue;
-		if (step_is_done(v, stop) || over)
-			return;
+		alone_pause(v);
+		if (run_on(v, over, stop))
+			break;
+	}
+	if (v->alone || v->lift) { /* a stop came before the step: what it was for comes again */
+		page_lower(v);
+		alone_end(v);
 	}
 }
 
 /* --- the waiting room; lock held */
 
-void run_kick_all(struct gyve_vm *vm)
+void run_kick_all(struct gyve_vm *vm, const struct gyve_vcpu *except)
 {
 	for (unsigned i = 0; i < vm->ncpus; i++) {
 		struct gyve_vcpu *v = &vm->cpus[i];
-		if (!v->inside)
+		if (!v->inside || v == except)
 			continue;
 		vm->ops->kick(v->b);
 		pthread_kill(v->thread, KICK_SIGNAL);
@@ -154,7 +190,7 @@ static void finish_stop(struct gyve_vm *vm);
 static void want_stop(struct gyve_vm *vm)
 {
 	__atomic_store_n(&vm->stop_wanted, true, __ATOMIC_SEQ_CST);
-	run_kick_all(vm);
+	run_kick_all(vm, NULL);
 	pthread_cond_broadcast(&vm->cond);
 	if (!vm->ninside)
 		finish_stop(vm);
@@ -193,8 +229,10 @@ static void tell(struct gyve_vm *vm, struct gyve_vcpu *v)
 	v->hit.kind = GYVE_STOP_NONE;
 	v->told = stop.kind == GYVE_STOP_SW_BP || stop.kind == GYVE_STOP_HW_BP;
 	/* aarch64: the access is still to come */
-	v->told_watch = vm->arch->id == GYVE_AARCH64 && stop.kind >= GYVE_STOP_WATCH && stop.kind <= GYVE_STOP_AWATCH;
+	v->told_watch =
+		vm->arch->id == GYVE_AARCH64 && !v->done_watch && stop.kind >= GYVE_STOP_WATCH && stop.kind <= GYVE_STOP_AWATCH;
 	v->told |= v->told_watch;
+	v->done_watch = false;
 	v->told_pc = stop.pc;
 	report(vm, &stop);
 }
@@ -436,6 +474,7 @@ int gyve_run_resume(struct gyve_vm *vm, const struct gyve_resume *actions)
 		bp_sync(vm, NULL);
 		for (unsigned i = 0; i < vm->ncpus; i++)
 			prepare(&vm->cpus[i], &actions[i]);
+		page_arm(vm);
 		watch_arm(vm);
 		vm->report.kind = GYVE_STOP_NONE;
 		vm->phase = PHASE_RUNNING;

@@ -49,7 +49,7 @@ void run_deinit(struct gyve_vm *vm)
 	vm->dying = true;
 	__atomic_store_n(&vm->stop_wanted, true, __ATOMIC_SEQ_CST);
 	if (vm->ninside)
-		run_kick_all(vm);
+		run_kick_all(vm, NULL);
 	pthread_cond_broadcast(&vm->cond);
 	pthread_mutex_unlock(&vm->lock);
 	for (unsigned i = 0; vm->cpus && i < vm->ncpus; i++)

@@ -47,7 +47,7 @@ static int map_ram(struct gyve_vm *vm, struct gyve_err *err)
 	int r = gyve_memmap_add(&vm->map, gpa, len, hva, GYVE_REGION_RAM, "ram");
 	if (r < 0)
 		return gyve_err_set(err, r, "cannot place guest memory");
-	r = vm->ops->map(vm->b, 0, gpa, hva, len, 0);
+	r = page_init(vm);
 	if (r < 0)
 		return gyve_err_set(err, r, "KVM does not take %" PRIu64 " bytes of guest memory: %s", l->ram_len,
 				    strerror(-r));
@@ -99,11 +99,12 @@ static int create(struct gyve_vm *vm, struct gyve_err *err)
 	r = find_platform(vm, err);
 	if (r < 0)
 		return r;
-	struct gyve_vm_config cfg = {.ncpus = vm->ncpus, .irqchip = true, .brand = vm->platform->brand};
+	struct gyve_vm_config cfg = {
+		.ncpus = vm->ncpus, .irqchip = true, .brand = vm->platform->brand, .no_probe_cache = vm->opt.no_probe_cache};
 	r = vm->ops->vm_create(&cfg, &vm->b, err);
 	if (r < 0)
 		return r;
-	if ((r = create_vcpus(vm, err)) < 0)
+	if ((r = create_vcpus(vm, err)) < 0 || (r = strategy_check(vm, err)) < 0)
 		return r;
 	if (!boot->tsc_khz)
 		boot->tsc_khz = vm->ops->caps(vm->b)->tsc_khz;
@@ -165,6 +166,7 @@ void gyve_vm_destroy(struct gyve_vm *vm)
 		vm->platform->destroy(vm->platform_state);
 	vm->ops->vm_destroy(vm->b);
 	bp_deinit(vm);
+	page_deinit(vm);
 	if (vm->ram)
 		munmap(vm->ram, vm->layout.ram_len);
 	gyve_memmap_deinit(&vm->map);

@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <time.h>
 
+#include "gyve/assist.h"
 #include "gyve/vm.h"
 #include "step_a64.h"
 
@@ -42,6 +43,7 @@ struct gyve_vcpu {
 	bool told;              /**< the last stop told was a breakpoint of this vCPU at told_pc */
 	bool told_watch;        /**< it was a watchpoint that fires before its access */
 	gyve_gva_t told_pc;
+	bool alone;      /**< the others wait outside the guest (alone.c) */
 	bool over_watch; /**< watchpoints are out of the way, too, for the step over pc */
 
 	/* of whoever owns the vCPU (above) */
@@ -56,10 +58,14 @@ struct gyve_vcpu {
 	struct a64_lent lent;                /**< what the step under way has borrowed; bits 0: nothing */
 	gyve_gva_t unit_ends[A64_UNIT_ENDS]; /**< where the exclusive access under way as one step ends */
 	unsigned nunit_ends;
+	bool lift;       /**< the instruction at pc is to be stepped with the watched pages as they are without watching */
+	bool device;     /**< the last exit was an access to a device */
+	bool done_watch; /**< the watch hit to be told was found behind its access, also on aarch64 */
+	struct gyve_stop watch; /**< a hit by an access to a protected page, to be told when the instruction is through */
 	uint64_t exits[GYVE_EXIT_UNKNOWN + 1];
 };
 
-enum point_state { POINT_PENDING, POINT_BYTES, POINT_DEBUG_REG, POINT_SOFT };
+enum point_state { POINT_PENDING, POINT_BYTES, POINT_DEBUG_REG, POINT_SOFT, POINT_PAGE };
 
 #define POINT_SLOTS 4 /**< debug registers one point may take: 8 bytes each */
 
@@ -71,8 +77,18 @@ struct point {
 	enum point_state state;
 	bool by_layout; /**< BYTES: placed by the loader's table, the guest had no mapping for it */
 	gyve_gpa_t gpa; /**< BYTES: where */
-	uint8_t *old;   /**< SOFT: the watched bytes as last seen, len of them */
+	uint8_t *old;   /**< SOFT, PAGE: the watched bytes as last seen, len of them */
 	bool old_known;
+	gyve_gpa_t *pages; /**< PAGE: guest-physical address of each 4 KiB page of the range, as mapped at the last resume */
+	const char *why;   /**< SOFT: what keeps it from being PAGE */
+};
+
+/** A part of RAM and what the guest may do there. Together they are all of it, in order. */
+enum part_access { PART_FREE, PART_READONLY, PART_ABSENT };
+struct ram_part {
+	gyve_gpa_t gpa;
+	uint64_t len;
+	enum part_access access;
 };
 
 /** Breakpoint bytes in guest memory, one per guest-physical address. */
@@ -107,7 +123,9 @@ struct gyve_vm {
 	bool interrupt_wanted, dying, ending;
 	int exit_code;
 	unsigned ninside;
-	struct gyve_vcpu *over; /**< only this one may go inside */
+	struct gyve_vcpu *over;  /**< only this one may go inside */
+	struct gyve_vcpu *alone; /**< only this one may be in the guest; also read without the lock (atomic) */
+	unsigned npaused;        /**< vCPUs inside that wait for alone to end */
 	uint64_t next_seq;
 	struct gyve_stop report; /**< the stop to be taken; kind NONE: taken */
 	int event_fd;
@@ -119,6 +137,10 @@ struct gyve_vm {
 	struct plant *plants;
 	size_t nplants, plants_cap;
 	size_t nsoft; /**< points in state SOFT */
+	size_t npage; /**< points in state PAGE */
+	struct ram_part *parts;
+	size_t nparts;
+	bool parts_lifted; /**< all of them are free for a step */
 	size_t npending;
 	unsigned book_gen; /**< changes with every change of what the debug registers hold */
 	struct assist_count *assists;
@@ -162,6 +184,8 @@ enum exit_result exit_assist(struct gyve_vcpu *v, const struct gyve_exit *e, str
 
 /* --- bp.c, plant.c: the book. They take vm->book_lock themselves. */
 
+/** Is there one done by stepping at v's pc? True: *stop is a hit. */
+bool bp_step_hit(struct gyve_vcpu *v, struct gyve_stop *stop);
 /** Is there an execution breakpoint of any kind for pc as v sees it? */
 bool bp_at(struct gyve_vcpu *v, gyve_gva_t pc);
 /** Is a watchpoint on addr still wanted? */
@@ -182,23 +206,59 @@ void bp_forget_plants(struct gyve_vm *vm);
  * leave out watchpoints. */
 void bp_debug_regs(struct gyve_vm *vm, struct gyve_debug *d, const gyve_gva_t *skip_pc, bool no_watch);
 void bp_deinit(struct gyve_vm *vm);
+/** After states of points have changed. vm->book_lock is held. */
+void bp_count(struct gyve_vm *vm);
 /** Physical bytes with planted ones hidden / kept. */
 ssize_t bp_phys_read(void *ctx, uint64_t gpa, void *buf, size_t len);
 ssize_t bp_phys_write(void *ctx, uint64_t gpa, const void *buf, size_t len);
 
-/* --- watch.c: watchpoints by stepping and comparing, where the host's do not fire. They take vm->book_lock. */
+/* --- watch.c: watchpoints by comparing, after each step where the host's do not fire. They take vm->book_lock. */
 
 /** Remember the watched bytes before anybody goes on. */
 void watch_arm(struct gyve_vm *vm);
-/** Before a step of v: do its operands read or touch a watched range? Remembered for watch_after(). */
+/** Before a step of v: what do its operands read or touch? Remembered for watch_after(). */
 struct watch_touch {
-	bool hit;
-	enum gyve_point_kind kind;
-	gyve_gva_t addr;
+	int n;
+	struct gyve_x86_data_ref refs[4];
+	uint64_t count; /**< RCX: what it is less afterwards are the elements of a repeated instruction */
 };
 void watch_before(struct gyve_vcpu *v, struct watch_touch *ret);
 /** After it; touch NULL: it was not carried out. True: *stop is a hit. */
 bool watch_after(struct gyve_vcpu *v, const struct watch_touch *touch, struct gyve_stop *stop);
+
+/* --- page.c: watchpoints by protected pages. They take vm->book_lock. */
+
+/** All of RAM, free. 0 or a negative errno. */
+int page_init(struct gyve_vm *vm);
+void page_deinit(struct gyve_vm *vm);
+/** Everybody is out and will go on: which watchpoints can be done so now? Protect their pages. */
+void page_arm(struct gyve_vm *vm);
+/** Is the access that v left with one to a protected page? Then carry it out, alone; a hit is left in v->watch. */
+bool page_access(struct gyve_vcpu *v, const struct gyve_exit *e);
+/** KVM could not carry out the instruction at pc: because of a protected page? Then v->lift is set. */
+bool page_blames(struct gyve_vcpu *v, const struct gyve_exit *e);
+/** For a step with v->lift set: alone, everything free; and as before. */
+void page_lift(struct gyve_vcpu *v);
+void page_lower(struct gyve_vcpu *v);
+
+/* --- alone.c: one vCPU in the guest, the others wait inside, between two instructions. vCPU thread, without the lock. */
+
+/** Until alone_end(). May wait for others that want the same. */
+void alone_begin(struct gyve_vcpu *v);
+void alone_end(struct gyve_vcpu *v);
+/** Wait while another one is alone. */
+void alone_pause(struct gyve_vcpu *v);
+/** Does another one wait for v to come out of the guest? */
+bool alone_wanted(const struct gyve_vcpu *v);
+
+/* --- strategy.c: how points are done on this host */
+
+/** -ENOTSUP: the host cannot do what was asked for. */
+int strategy_check(struct gyve_vm *vm, struct gyve_err *err);
+enum gyve_break_strategy strategy_break(struct gyve_vm *vm);
+/** May watchpoints be tried so? */
+bool strategy_watch(struct gyve_vm *vm, enum gyve_watch_strategy how);
+void strategy_list(struct gyve_vm *vm, void (*cb)(void *ctx, const char *line), void *ctx);
 
 /* --- step.c: a single step where the host's own is not all there is to it (aarch64). vCPU thread, inside. */
 
@@ -226,8 +286,8 @@ bool watchdog_bites(struct gyve_vcpu *v);
 
 /** A vCPU's thread, from the waiting room into the guest and back; arg is the gyve_vcpu. */
 void *run_vcpu(void *arg);
-/** Bring everybody out who is inside. vm->lock is held. */
-void run_kick_all(struct gyve_vm *vm);
+/** Bring everybody out who is inside, but not except. vm->lock is held. */
+void run_kick_all(struct gyve_vm *vm, const struct gyve_vcpu *except);
 
 /* --- threads.c */
 

@@ -1,33 +1,31 @@
-/* Watchpoints for hosts whose own do not fire: every vCPU steps; changed bytes are a write, the operands of the instruction
- * tell reads. */
-#include "vmm.h"
+/* Watchpoints by comparing: changed bytes are a write, the operands of the instruction tell reads. After every step (SOFT), or
+ * after those the protection of pages (page.c) does not see. */
+#include "point.h"
 
 #include "gyve/assist.h"
 
 #include <string.h>
+
+static bool compared(const struct point *p)
+{
+	return point_is_watch(p->kind) && (p->state == POINT_SOFT || p->state == POINT_PAGE);
+}
 
 void watch_arm(struct gyve_vm *vm)
 {
 	pthread_mutex_lock(&vm->book_lock);
 	for (size_t i = 0; i < vm->npoints; i++) {
 		struct point *p = &vm->points[i];
-		if (p->state == POINT_SOFT)
+		if (compared(p))
 			p->old_known = vcpu_read(&vm->cpus[0], p->gva, p->old, p->len) == (ssize_t)p->len;
 	}
 	pthread_mutex_unlock(&vm->book_lock);
 }
 
-static bool touches(const struct point *p, const struct gyve_x86_data_ref *ref)
-{
-	bool wanted = p->kind == GYVE_POINT_READ ? ref->read : p->kind == GYVE_POINT_ACCESS;
-
-	return p->state == POINT_SOFT && wanted && ref->gva < p->gva + p->len && p->gva < ref->gva + ref->len;
-}
-
 static bool any_read_watch(const struct gyve_vm *vm)
 {
 	for (size_t i = 0; i < vm->npoints; i++)
-		if (vm->points[i].state == POINT_SOFT && vm->points[i].kind != GYVE_POINT_WRITE)
+		if (compared(&vm->points[i]) && vm->points[i].kind != GYVE_POINT_WRITE)
 			return true;
 	return false;
 }
@@ -35,23 +33,38 @@ static bool any_read_watch(const struct gyve_vm *vm)
 void watch_before(struct gyve_vcpu *v, struct watch_touch *ret)
 {
 	struct gyve_vm *vm = v->vm;
-	struct gyve_x86_data_ref refs[4];
 	uint8_t insn[15];
 
+	ret->n = 0;
 	pthread_mutex_lock(&vm->book_lock);
-	const struct gyve_regs *r = any_read_watch(vm) ? vcpu_regs(v, GYVE_REGS_GPR | GYVE_REGS_SYS) : NULL;
-	ssize_t len = r && r->arch == GYVE_X86_64 ? vcpu_read(v, r->x86.rip, insn, sizeof(insn)) : 0;
-	int n = len > 0 ? gyve_x86_data_refs(&r->x86, insn, (size_t)len, refs) : 0;
-	for (int k = 0; k < n && !ret->hit; k++)
-		for (size_t i = 0; i < vm->npoints && !ret->hit; i++) {
-			const struct point *p = &vm->points[i];
-			if (!touches(p, &refs[k]))
-				continue;
-			ret->hit = true;
-			ret->kind = p->kind;
-			ret->addr = refs[k].gva > p->gva ? refs[k].gva : p->gva;
-		}
+	bool any = vm->arch->id == GYVE_X86_64 && any_read_watch(vm);
 	pthread_mutex_unlock(&vm->book_lock);
+	const struct gyve_regs *r = any ? vcpu_regs(v, GYVE_REGS_GPR | GYVE_REGS_SYS) : NULL;
+	ssize_t len = r ? vcpu_read(v, r->x86.rip, insn, sizeof(insn)) : 0;
+	if (len <= 0)
+		return;
+	ret->n = gyve_x86_data_refs(&r->x86, insn, (size_t)len, ret->refs);
+	ret->count = r->x86.gpr[GYVE_RCX];
+}
+
+/* How many elements of a repeated instruction the step has done; it can be one of many, or all. */
+static uint64_t elements(struct gyve_vcpu *v, const struct watch_touch *t, const struct gyve_x86_data_ref *ref)
+{
+	const struct gyve_regs *r = ref->repeated ? vcpu_regs(v, GYVE_REGS_GPR) : NULL;
+	uint64_t done = r ? t->count - r->x86.gpr[GYVE_RCX] : 1;
+
+	return done > UINT32_MAX ? 1 : done;
+}
+
+static bool touches(struct gyve_vcpu *v, const struct point *p, const struct watch_touch *t,
+		    const struct gyve_x86_data_ref *ref, gyve_gva_t *addr)
+{
+	bool wanted = p->kind == GYVE_POINT_READ ? ref->read : p->kind == GYVE_POINT_ACCESS;
+	uint64_t n = elements(v, t, ref), more = (n - 1) * ref->len;
+	gyve_gva_t from = ref->down ? ref->gva - more : ref->gva, to = (ref->down ? ref->gva : ref->gva + more) + ref->len;
+
+	*addr = from > p->gva ? from : p->gva;
+	return n && wanted && from < p->gva + p->len && p->gva < to;
 }
 
 /* The first byte of p that differs from what was last seen. */
@@ -82,6 +95,18 @@ static void set_stop(struct gyve_vcpu *v, struct gyve_stop *stop, enum gyve_poin
 	stop->addr = addr;
 }
 
+static bool is_hit(struct gyve_vcpu *v, struct point *p, const struct watch_touch *touch, gyve_gva_t *addr)
+{
+	if (p->kind != GYVE_POINT_READ && differs(v, p, addr)) {
+		p->old_known = vcpu_read(v, p->gva, p->old, p->len) == (ssize_t)p->len;
+		return true;
+	}
+	for (int k = 0; touch && k < touch->n; k++)
+		if (touches(v, p, touch, &touch->refs[k], addr))
+			return true;
+	return false;
+}
+
 bool watch_after(struct gyve_vcpu *v, const struct watch_touch *touch, struct gyve_stop *stop)
 {
 	struct gyve_vm *vm = v->vm;
@@ -91,16 +116,10 @@ bool watch_after(struct gyve_vcpu *v, const struct watch_touch *touch, struct gy
 	pthread_mutex_lock(&vm->book_lock);
 	for (size_t i = 0; i < vm->npoints && !hit; i++) {
 		struct point *p = &vm->points[i];
-		if (p->state != POINT_SOFT || p->kind == GYVE_POINT_READ || !differs(v, p, &addr))
-			continue;
-		hit = true;
-		set_stop(v, stop, p->kind, addr);
-		p->old_known = vcpu_read(v, p->gva, p->old, p->len) == (ssize_t)p->len;
+		hit = compared(p) && is_hit(v, p, touch, &addr);
+		if (hit)
+			set_stop(v, stop, p->kind, addr);
 	}
 	pthread_mutex_unlock(&vm->book_lock);
-	if (!hit && touch && touch->hit) {
-		hit = true;
-		set_stop(v, stop, touch->kind, touch->addr);
-	}
 	return hit;
 }

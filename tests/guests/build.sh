@@ -34,6 +34,7 @@ guest halt loop.c -DHALTED
 guest smp smp.c
 guest exitcode exitcode.c
 guest rewrite rewrite.c
+guest watched watched.c
 if [ "$arch" = aarch64 ]; then
 	guest brk brk_a64.c
 	guest daif daif_a64.c

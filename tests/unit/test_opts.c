@@ -113,6 +113,12 @@ static void test_options(void **state)
 	assert_string_equal(o.listen.port, "1234");
 	gyve_opts_deinit(&o);
 
+	assert_int_equal(PARSE("--break-strategy=step", "--watch-strategy", "page", "--no-probe-cache", "img"), 0);
+	assert_int_equal(o.break_strategy, GYVE_BREAK_STEP);
+	assert_int_equal(o.watch_strategy, GYVE_WATCH_PAGE);
+	assert_true(o.no_probe_cache);
+	gyve_opts_deinit(&o);
+
 	assert_int_equal(PARSE("-s", "img"), 0);
 	assert_string_equal(o.listen.port, "6677");
 	assert_string_equal(o.image, "img");
@@ -133,6 +139,8 @@ static void test_options_refused(void **state)
 	assert_int_equal(PARSE("-e", "NOEQ", "img"), -EINVAL);
 	assert_int_equal(PARSE("-x"), -EINVAL);
 	assert_int_equal(PARSE("--gdb=nowhere", "img"), -EINVAL);
+	assert_int_equal(PARSE("--watch-strategy=native", "img"), -EINVAL);
+	assert_non_null(strstr(e.text, "auto, debug-register, page, step"));
 }
 
 static void test_environment(void **state)

@@ -78,6 +78,8 @@ int gyve_x86_data_refs(const struct gyve_x86_regs *regs, const uint8_t *insn, si
 		ret[n].len = op->size ? op->size / 8u : regs->xsave_len; /* the XSAVE family has no size of its own */
 		ret[n].read = op->actions & ZYDIS_OPERAND_ACTION_MASK_READ;
 		ret[n].write = op->actions & ZYDIS_OPERAND_ACTION_MASK_WRITE;
+		ret[n].repeated = is_repeated(&a.insn);
+		ret[n].down = regs->rflags & 1u << 10;
 		n++;
 	}
 	return n;

@@ -43,6 +43,13 @@ static void ask(enum kvm_probe_what what, struct gyve_exit *ret)
 	if (open_vm(&p) && kvm_host_probe_enter(p.v, what) == 0) {
 		if (what == KVM_PROBE_SW_BP)
 			d.sw_bp = true;
+		if (what == KVM_PROBE_NOPS) {
+			d.hw[0].type = GYVE_HW_EXEC;
+			d.hw[0].addr = kvm_host_probe_code(what) + 2;
+			d.hw[0].len = 1;
+		}
+		if (what == KVM_PROBE_RO_WRITE)
+			gyve_backend_kvm.map(p.vm, 1, KVM_PROBE_RO, p.mem + KVM_PROBE_DATA, 4096, GYVE_MAP_READONLY);
 		if (what == KVM_PROBE_WATCH) {
 			d.hw[0].type = GYVE_HW_WRITE;
 			d.hw[0].addr = KVM_PROBE_DATA;
@@ -62,6 +69,13 @@ static void find(void)
 
 	ask(KVM_PROBE_SW_BP, &e);
 	found.sw_bp_is_internal_error = e.kind == GYVE_EXIT_EMULATION;
+	found.no_sw_bp = e.kind != GYVE_EXIT_EMULATION && e.kind != GYVE_EXIT_DEBUG;
+	ask(KVM_PROBE_NOPS, &e);
+	found.no_hw_bp = e.kind != GYVE_EXIT_DEBUG || e.debug.slots != 1;
+	ask(KVM_PROBE_RO_WRITE, &e);
+	found.readonly_exits = e.kind == GYVE_EXIT_MMIO && e.mmio.write && e.mmio.gpa == KVM_PROBE_RO;
+	ask(KVM_PROBE_RO_READ, &e);
+	found.absent_exits = e.kind == GYVE_EXIT_MMIO && !e.mmio.write && e.mmio.gpa == KVM_PROBE_RO;
 	ask(KVM_PROBE_WATCH, &e);
 	found.hw_watch_works = e.kind == GYVE_EXIT_DEBUG && e.debug.kinds & 1u << GYVE_DBG_WATCH;
 	ask(KVM_PROBE_SIMD, &e);
@@ -74,6 +88,10 @@ void kvm_probe(struct gyve_host_caps *caps)
 
 	pthread_once(&once, find);
 	caps->sw_bp_is_internal_error = found.sw_bp_is_internal_error;
+	caps->no_sw_bp = found.no_sw_bp;
+	caps->no_hw_bp = found.no_hw_bp;
 	caps->hw_watch_works = found.hw_watch_works;
+	caps->readonly_exits = found.readonly_exits;
+	caps->absent_exits = found.absent_exits;
 	caps->emulates = found.emulates;
 }

@@ -18,6 +18,7 @@ static const struct {
 	{KVM_PROBE_NOPS, CODE + 0x60, {0x90, 0x90, 0x90, 0x90, 0x90, 0x90, 0x90, 0x90, 0xf4}},
 	{KVM_PROBE_READ, CODE + 0x80, {0x8a, 0x04, 0x25, 0x00, 0x50, 0x00, 0x00, 0xf4}}, /* movb KVM_PROBE_DATA, %al; hlt */
 	{KVM_PROBE_OUT, CODE + 0xa0, {0xe6, 0xe9, 0x90, 0xf4}},
+	{KVM_PROBE_RO_READ, CODE + 0xe0, {0x8a, 0x04, 0x25, 0x00, 0x00, 0x10, 0x00, 0xf4}},
 	{KVM_PROBE_RO_WRITE, CODE + 0xc0, {0xc6, 0x04, 0x25, 0x00, 0x00, 0x10, 0x00, 0x01, 0xf4}},
 };
 
@@ -30,6 +31,14 @@ void kvm_host_probe_load(uint8_t *mem)
 	memcpy(mem + PD, &pde, 8);
 	for (size_t i = 0; i < GYVE_ARRAY_SIZE(snippets); i++)
 		memcpy(mem + snippets[i].at, snippets[i].code, sizeof(snippets[i].code));
+}
+
+uint64_t kvm_host_probe_code(enum kvm_probe_what what)
+{
+	for (size_t i = 0; i < GYVE_ARRAY_SIZE(snippets); i++)
+		if (snippets[i].what == what)
+			return snippets[i].at;
+	return 0;
 }
 
 int kvm_host_probe_enter(struct gyve_bvcpu *v, enum kvm_probe_what what)
@@ -49,8 +58,6 @@ int kvm_host_probe_enter(struct gyve_bvcpu *v, enum kvm_probe_what what)
 	for (int s = GYVE_SS; s <= GYVE_GS; s++)
 		r.x86.seg[s] = data;
 	r.x86.rflags = 2;
-	for (size_t i = 0; i < GYVE_ARRAY_SIZE(snippets); i++)
-		if (snippets[i].what == what)
-			r.x86.rip = snippets[i].at;
+	r.x86.rip = kvm_host_probe_code(what);
 	return kvm_host_set_regs(v, GYVE_REGS_GPR | GYVE_REGS_SYS, &r);
 }
