@@ -48,28 +48,31 @@ void alone_begin(struct gyve_vcpu *v)
 	pthread_mutex_unlock(&vm->lock);
 }
 
-void alone_end(struct gyve_vcpu *v)
+void alone_end_locked(struct gyve_vcpu *v)
 {
-	struct gyve_vm *vm = v->vm;
-
-	if (!v->alone)
-		return;
+	if (v->alone && v->vm->ncpus > 1)
+		set_who(v->vm, NULL);
 	v->alone = false;
-	if (vm->ncpus == 1)
-		return;
-	pthread_mutex_lock(&vm->lock);
-	set_who(vm, NULL);
-	pthread_mutex_unlock(&vm->lock);
 }
 
-void alone_pause(struct gyve_vcpu *v)
+void alone_end(struct gyve_vcpu *v)
+{
+	if (!v->alone)
+		return;
+	pthread_mutex_lock(&v->vm->lock);
+	alone_end_locked(v);
+	pthread_mutex_unlock(&v->vm->lock);
+}
+
+bool alone_pause(struct gyve_vcpu *v)
 {
 	struct gyve_vm *vm = v->vm;
 
 	if (!alone_wanted(v))
-		return;
+		return false;
 	pthread_mutex_lock(&vm->lock);
 	if (alone_wanted(v))
 		wait_for_end(vm);
 	pthread_mutex_unlock(&vm->lock);
+	return true;
 }

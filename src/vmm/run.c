@@ -121,13 +121,14 @@ static bool watched_is_done(struct gyve_vcpu *v, enum exit_result res, struct gy
 			return false;
 	}
 	page_lower(v);
-	alone_end(v);
 	if (v->watch.kind != GYVE_STOP_NONE && stop->kind == GYVE_STOP_NONE) {
 		*stop = v->watch;
 		stop->pc = vcpu_pc(v);
 		v->done_watch = true;
 	}
 	v->watch.kind = GYVE_STOP_NONE;
+	if (stop->kind == GYVE_STOP_NONE)
+		alone_end(v);
 	return true;
 }
 
@@ -162,14 +163,12 @@ static bool run_on(struct gyve_vcpu *v, bool over, struct gyve_stop *stop)
 static void run_inside(struct gyve_vcpu *v, bool over, struct gyve_stop *stop)
 {
 	while (!leave(v)) {
-		alone_pause(v);
+		if (alone_pause(v))
+			continue;
 		if (run_on(v, over, stop))
 			break;
 	}
-	if (v->alone || v->lift) { /* a stop came before the step: what it was for comes again */
-		page_lower(v);
-		alone_end(v);
-	}
+	page_lower(v); /* a stop came before the step: what it was for comes again */
 }
 
 /* --- the waiting room; lock held */
@@ -276,7 +275,9 @@ static void came_out(struct gyve_vcpu *v, const struct gyve_stop *stop)
 
 	v->inside = false;
 	vm->ninside--;
-	if (!v->over || vcpu_pc(v) != v->told_pc) /* else a stop came before the step: it is still told */
+	if (vm->alone)
+		pthread_cond_broadcast(&vm->cond); /* it waits for us */
+	if (!v->over || vcpu_pc(v) != v->told_pc)  /* else a stop came before the step: it is still told */
 		v->told = false;
 	if (v->over) {
 		v->over = false;
@@ -291,6 +292,7 @@ static void came_out(struct gyve_vcpu *v, const struct gyve_stop *stop)
 	} else if (vm->stop_wanted && !vm->ninside) {
 		finish_stop(vm);
 	}
+	alone_end_locked(v); /* not before the others know of the stop: they would change what was found */
 }
 
 /* Kernels for one processor expect the others to be gone to sleep, on the boot stack, before they themselves get far: so vCPU 0
@@ -482,19 +484,5 @@ int gyve_run_resume(struct gyve_vm *vm, const struct gyve_resume *actions)
 	}
 	pthread_mutex_unlock(&vm->lock);
 	pthread_cond_broadcast(&vm->cond); /* not while they would only meet a locked door */
-	return r;
-}
-
-int gyve_vm_start(struct gyve_vm *vm)
-{
-	if (vm->opt.stopped)
-		return 0;
-	struct gyve_resume *all = calloc(vm->ncpus, sizeof(*all));
-	if (!all)
-		return -ENOMEM;
-	for (unsigned i = 0; i < vm->ncpus; i++)
-		all[i].act = GYVE_ACT_CONT;
-	int r = gyve_run_resume(vm, all);
-	free(all);
 	return r;
 }

@@ -2,6 +2,7 @@
 #include "vmm.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -57,4 +58,18 @@ void run_deinit(struct gyve_vm *vm)
 			pthread_join(vm->cpus[i].thread, NULL);
 	if (vm->event_fd >= 0)
 		close(vm->event_fd);
+}
+
+int gyve_vm_start(struct gyve_vm *vm)
+{
+	if (vm->opt.stopped)
+		return 0;
+	struct gyve_resume *all = calloc(vm->ncpus, sizeof(*all));
+	if (!all)
+		return -ENOMEM;
+	for (unsigned i = 0; i < vm->ncpus; i++)
+		all[i].act = GYVE_ACT_CONT;
+	int r = gyve_run_resume(vm, all);
+	free(all);
+	return r;
 }

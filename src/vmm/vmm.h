@@ -246,8 +246,10 @@ void page_lower(struct gyve_vcpu *v);
 /** Until alone_end(). May wait for others that want the same. */
 void alone_begin(struct gyve_vcpu *v);
 void alone_end(struct gyve_vcpu *v);
-/** Wait while another one is alone. */
-void alone_pause(struct gyve_vcpu *v);
+/** The same, vm->lock held. */
+void alone_end_locked(struct gyve_vcpu *v);
+/** Wait while another one is alone. True: it was so, look again whether to go on. */
+bool alone_pause(struct gyve_vcpu *v);
 /** Does another one wait for v to come out of the guest? */
 bool alone_wanted(const struct gyve_vcpu *v);
 

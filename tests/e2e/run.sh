@@ -64,6 +64,7 @@ gyve=$(readlink -f "$gyve")
 own_work=
 [ -n "$work" ] || { work=$(mktemp -d "${TMPDIR:-/tmp}/gyve-e2e.XXXXXX") && own_work=1; }
 trap '[ -z "$own_work" ] || rm -rf "$work"' EXIT
+export XDG_CACHE_HOME=$work/cache # not the user's: the probe's answers are kept there
 mkdir -p "$work" && work=$(cd "$work" && pwd) && chmod 755 "$work"
 
 why_none=$(cannot_run_at_all "$gyve")

@@ -16,3 +16,25 @@ test_probe_json() {
 	python3 -c 'import json, sys; f = json.load(sys.stdin); assert len(f) >= 10 and all(x["state"] in ("works", "limited", "absent") for x in f)' \
 		<"$T/probe" || fail "not the JSON it should be"
 }
+
+# What an earlier gyve found is believed, for this boot, unless told otherwise or damaged.
+test_probe_cache() {
+	export XDG_CACHE_HOME=$T/cache
+	strategy_now() {
+		gyve_start "$@" "$GUESTS/sample"
+		gdb_run sample <<<'monitor breakpoints'
+		started=
+	}
+	strategy_now
+	grep -q "^watchpoints by" "$T/gdb.log" || fail "no word on watchpoints"
+	[ "$(find "$T/cache" -type f)" = "$T/cache/gyve/probe" ] || fail "not one file in the cache: $(find "$T/cache")"
+	sed -i -e 's/^\(hw_watch_works\|readonly_exits\|absent_exits\) 1/\1 0/' "$T/cache/gyve/probe"
+	strategy_now
+	grep -q "^watchpoints by step: " "$T/gdb.log" || fail "the cache is not used"
+	strategy_now --no-probe-cache
+	grep -q "^watchpoints by step: " "$T/gdb.log" && fail "the cache is used in spite of --no-probe-cache"
+	echo damaged >"$T/cache/gyve/probe"
+	strategy_now
+	grep -q "^watchpoints by step: " "$T/gdb.log" && fail "a damaged cache is used"
+	grep -q hw_watch_works "$T/cache/gyve/probe" || fail "a damaged cache stays"
+}

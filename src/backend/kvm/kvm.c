@@ -142,7 +142,7 @@ static const struct gyve_host_caps *caps(struct gyve_bvm *vm)
 static void probe(struct gyve_bvm *vm)
 {
 	if (!vm->probed)
-		kvm_probe(&vm->caps);
+		kvm_probe(&vm->caps, vm->cfg.no_probe_cache);
 	vm->probed = true;
 }
 

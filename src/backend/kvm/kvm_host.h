@@ -70,24 +70,7 @@ int kvm_host_tsc(struct gyve_bvcpu *v, uint64_t *ret);
 int kvm_host_reset(struct gyve_bvcpu *v);
 /** aarch64 only. */
 void kvm_host_sync_code(void *hva, uint64_t len);
-/* probe.c and the probe's guest (probe_<host>.c). */
-enum kvm_probe_what {
-	KVM_PROBE_SW_BP,    /**< a breakpoint instruction, then a halt */
-	KVM_PROBE_WATCH,    /**< a byte stored at KVM_PROBE_DATA */
-	KVM_PROBE_SIMD,     /**< one vector instruction */
-	KVM_PROBE_NOPS,     /**< eight one-byte instructions */
-	KVM_PROBE_READ,     /**< a byte loaded from KVM_PROBE_DATA */
-	KVM_PROBE_OUT,      /**< a two-byte port write */
-	KVM_PROBE_RO_WRITE, /**< a byte stored at KVM_PROBE_RO */
-	KVM_PROBE_RO_READ   /**< a byte loaded from there */
-};
-enum { KVM_PROBE_LEN = 0x6000, KVM_PROBE_DATA = 0x5000, KVM_PROBE_RO = 0x100000 };
-/** Put tables and code into mem, KVM_PROBE_LEN bytes seen by the guest at gpa 0. */
-void kvm_host_probe_load(uint8_t *mem);
-/** Guest address of the code of what. */
-uint64_t kvm_host_probe_code(enum kvm_probe_what what);
-/** Make v ready to run the code of what. */
-int kvm_host_probe_enter(struct gyve_bvcpu *v, enum kvm_probe_what what);
-/** Fill in what only running a guest shows. Remembered for the life of the process. */
-void kvm_probe(struct gyve_host_caps *caps);
+/* probe.c */
+/** Fill in what only running a guest shows, or what an earlier process found. Remembered for the life of the process. */
+void kvm_probe(struct gyve_host_caps *caps, bool no_cache);
 #endif
