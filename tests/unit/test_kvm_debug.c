@@ -9,7 +9,8 @@ GUEST(steps, "nop\n nop\n inc eax\n nop\n out 0x80, al");
 GUEST(int3, "nop\n int3\n hlt");
 GUEST(points, "nop\n nop\n nop\n nop\n hlt");
 GUEST(store, "mov byte ptr [0x6010], 7\n nop\n hlt");
-GUEST(spin, "1: jmp 1b");
+/* Interrupts are let in: Bochs' VMX never leaves a guest that has entered with them held and doesn't touch the flag. */
+GUEST(spin, "sti; 1: jmp 1b");
 GUEST(halt, "1: hlt\n jmp 1b");
 GUEST(xor_sse, "xorps xmm0, xmm0\n hlt");
 
@@ -272,7 +273,7 @@ static void test_kick_in_loop(void **state)
 	guest_enter(0);
 	for (int i = 0; i < 3; i++)
 		run_until_kicked();
-	assert_int_equal(guest_regs(GYVE_REGS_GPR)->rip, CODE);
+	assert_int_equal(guest_regs(GYVE_REGS_GPR)->rip, CODE + 1);
 }
 
 /* A kick before run() is not lost, is answered once, and survives a settle(). */
