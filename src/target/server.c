@@ -240,6 +240,27 @@ static void flush_all(struct session *x)
 	}
 }
 
+/* The client acknowledges the last words, and may do so late: a closed socket would be a broken pipe to it. Wait for its
+ * end, 200 ms at most. */
+static void drain_client(struct gyve_server *s)
+{
+	int64_t until = now_ms() + 200, left;
+	char buf[256];
+
+	if (s->listen_fd < 0 || shutdown(s->out, SHUT_WR) < 0)
+		return;
+	while ((left = until - now_ms()) > 0) {
+		struct pollfd p = {s->in, POLLIN, 0};
+		ssize_t n;
+
+		if (poll(&p, 1, (int)left) <= 0)
+			return;
+		n = read(s->in, buf, sizeof(buf));
+		if (n == 0 || (n < 0 && errno != EINTR && errno != EAGAIN))
+			return;
+	}
+}
+
 /* Points are only touched while every vCPU is parked. */
 static void clear_points(struct session *x)
 {
@@ -288,6 +309,7 @@ static void end_session(struct session *x)
 		clear_points(x);
 	x->let_go = x->let_go || x->glue.resumed;
 	gyve_glue_deinit(&x->glue);
+	drain_client(x->s);
 	close_client(x->s);
 	x->connected = x->attaching = false;
 	gyve_log(GYVE_LOG_INFO, GYVE_LOG_GDB, detached ? "the debugger detached" : "the debugger is gone");
@@ -433,6 +455,7 @@ int gyve_server_run(struct gyve_server *s, const struct gyve_serve *serve, struc
 	if (x.connected) {
 		flush_all(&x);
 		gyve_glue_deinit(&x.glue);
+		drain_client(s);
 		close_client(s);
 	}
 	return 0;

@@ -297,6 +297,23 @@ static void test_death_is_kept(void **state)
 	close(fd);
 }
 
+/* gdb acknowledges the reply to D like any other, and not at once. */
+static void test_late_acknowledgement(void **state)
+{
+	int fd = dial();
+	char buf[64];
+
+	(void)state;
+	ask(fd, "?", "T05");
+	send_packet(fd, "D");
+	while (read(fd, buf, sizeof(buf)) > 0)
+		;
+	assert_int_equal(write(fd, "+", 1), 1);
+	close(fd);
+	post(GYVE_STOP_EXIT, 0);
+	pthread_join(thread, NULL);
+}
+
 static void test_taken_places(void **state)
 {
 	struct gyve_server *a = NULL, *b = NULL;
@@ -322,6 +339,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_detach_and_come_back, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_second_client_and_lost_client, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_death_is_kept, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_late_acknowledgement, setup, teardown),
 		cmocka_unit_test(test_taken_places),
 	};
 	signal(SIGPIPE, SIG_IGN);
