@@ -48,6 +48,9 @@ struct gyve_exit {
 		struct {
 			unsigned ninsn;
 			uint8_t insn[16];
+			bool has_gpa; /**< it accessed gpa, by the instruction at pc */
+			bool write;
+			gyve_gpa_t gpa;
 		} emul;
 		struct {
 			uint32_t suberror, ndata;

@@ -8,6 +8,7 @@
  * Not for every page: KVM itself has to get at page tables and at the stack of an interrupt. */
 #include "point.h"
 
+#include "../base/bytes.h"
 #include "gyve/assist.h"
 #include "gyve/log.h"
 
@@ -229,17 +230,13 @@ static void append(struct ram_part *parts, size_t *n, struct ram_part p)
 {
 	struct ram_part *last = *n ? &parts[*n - 1] : NULL;
 
-	if (last && p.gpa < last->gpa + last->len) { /* the same page once more */
-		last->access = p.access > last->access ? p.access : last->access;
-	} else if (last && last->access == p.access && last->access != PART_FREE && p.gpa == last->gpa + last->len) {
+	if (last && last->access == p.access && p.gpa == last->gpa + last->len)
 		last->len += p.len;
-	} else {
+	else
 		parts[(*n)++] = p;
-	}
 }
 
-/* All of RAM around the watched pages. A page that a second point needs absent splits off an earlier run: so equal pages
- * are made one before neighbours are. */
+/* All of RAM around the watched pages. */
 static struct ram_part *cut(struct gyve_vm *vm, struct ram_part *w, size_t nw, size_t *n)
 {
 	gyve_gpa_t at = vm->layout.ram_gpa + vm->layout.window_len, end = vm->layout.ram_gpa + vm->layout.ram_len;
@@ -317,7 +314,7 @@ struct touch {
 	gyve_gpa_t gpa;
 	uint8_t len;
 	bool write;
-	uint8_t *data;
+	uint8_t *data; /* NULL: not known */
 };
 
 static enum gyve_stop_kind stop_for(const struct point *p)
@@ -332,6 +329,7 @@ static void look(struct gyve_vcpu *v, struct point *p, size_t k, const struct to
 	gyve_gva_t to = p->gva + p->len < page + PAGE ? p->gva + p->len : page + PAGE;
 	gyve_gpa_t lo = p->pages[k] + (from - page), hi = p->pages[k] + (to - page);
 	bool hit = t->write ? p->kind == GYVE_POINT_ACCESS : p->kind != GYVE_POINT_WRITE;
+	bool compare = t->write && t->data && p->old_known;
 
 	lo = lo > t->gpa ? lo : t->gpa;
 	hi = hi < t->gpa + t->len ? hi : t->gpa + t->len;
@@ -339,16 +337,27 @@ static void look(struct gyve_vcpu *v, struct point *p, size_t k, const struct to
 		return;
 	gyve_gva_t addr = page + (lo - p->pages[k]);
 	uint8_t *old = p->old + (addr - p->gva);
-	const uint8_t *new = t->data + (lo - t->gpa);
-	for (size_t i = 0; t->write && p->old_known && i < hi - lo; i++) {
-		if (old[i] != new[i] && p->kind == GYVE_POINT_WRITE && !hit) {
+	for (size_t i = 0; compare && i < hi - lo; i++) {
+		uint8_t new = t->data[lo - t->gpa + i];
+		if (old[i] != new && p->kind == GYVE_POINT_WRITE && !hit) {
 			addr += i;
 			hit = true;
 		}
-		old[i] = new[i];
+		old[i] = new;
 	}
 	if (hit && v->watch.kind == GYVE_STOP_NONE)
 		v->watch = (struct gyve_stop){.kind = stop_for(p), .cpu = v->index, .addr = addr};
+}
+
+static void look_at_all(struct gyve_vcpu *v, const struct touch *t)
+{
+	struct gyve_vm *vm = v->vm;
+
+	for (size_t i = 0; i < vm->npoints; i++) {
+		struct point *p = &vm->points[i];
+		for (size_t k = 0; p->state == POINT_PAGE && k < pages_of(p); k++)
+			look(v, p, k, t);
+	}
 }
 
 static void carry_out(struct gyve_vcpu *v, const struct touch *t)
@@ -358,11 +367,7 @@ static void carry_out(struct gyve_vcpu *v, const struct touch *t)
 	pthread_mutex_lock(&vm->book_lock);
 	if (!t->write && bp_phys_read(vm, t->gpa, t->data, t->len) != t->len)
 		memset(t->data, 0xff, t->len);
-	for (size_t i = 0; i < vm->npoints; i++) {
-		struct point *p = &vm->points[i];
-		for (size_t k = 0; p->state == POINT_PAGE && k < pages_of(p); k++)
-			look(v, p, k, t);
-	}
+	look_at_all(v, t);
 	if (t->write)
 		bp_phys_write(vm, t->gpa, t->data, t->len);
 	pthread_mutex_unlock(&vm->book_lock);
@@ -391,24 +396,43 @@ static bool touches_protected(struct gyve_vcpu *v, const struct gyve_x86_data_re
 	return false;
 }
 
+static bool x86_blames(struct gyve_vcpu *v, const struct gyve_exit *e)
+{
+	const struct gyve_regs *r = vcpu_regs(v, GYVE_REGS_GPR | GYVE_REGS_SYS);
+	struct gyve_x86_data_ref refs[4];
+
+	if (!r)
+		return false;
+	v->dirty |= GYVE_REGS_GPR; /* storing them takes back the exception that KVM may have queued */
+	int n = e->emul.ninsn ? gyve_x86_data_refs(&r->x86, e->emul.insn, e->emul.ninsn, refs) : -1;
+	for (int i = 0; i < n; i++)
+		if (touches_protected(v, &refs[i]))
+			return true;
+	return n < 0;
+}
+
+/* KVM says where, not how much. What is written is found by comparing. */
+static bool a64_blames(struct gyve_vcpu *v, const struct gyve_exit *e)
+{
+	struct touch t = {e->emul.gpa, 64, e->emul.write, NULL};
+	uint8_t insn[4];
+
+	if (!e->emul.has_gpa || !is_protected(v->vm, t.gpa))
+		return false;
+	alone_begin(v);
+	if (vcpu_read(v, vcpu_pc(v), insn, sizeof(insn)) == sizeof(insn))
+		t.len = (uint8_t)a64_access_len(get_le32(insn));
+	pthread_mutex_lock(&v->vm->book_lock);
+	look_at_all(v, &t);
+	pthread_mutex_unlock(&v->vm->book_lock);
+	return true;
+}
+
 bool page_blames(struct gyve_vcpu *v, const struct gyve_exit *e)
 {
-	struct gyve_x86_data_ref refs[4];
-	int n = -1;
-
-	if (v->lift || !__atomic_load_n(&v->vm->npage, __ATOMIC_RELAXED))
-		return false;
-	if (v->vm->arch->id == GYVE_X86_64) {
-		const struct gyve_regs *r = vcpu_regs(v, GYVE_REGS_GPR | GYVE_REGS_SYS);
-		if (r && e->emul.ninsn)
-			n = gyve_x86_data_refs(&r->x86, e->emul.insn, e->emul.ninsn, refs);
-		for (int i = 0; i < n; i++)
-			v->lift |= touches_protected(v, &refs[i]);
-		if (r)
-			v->dirty |= GYVE_REGS_GPR; /* storing them takes back the exception that KVM may have queued */
-	}
-	v->lift |= n < 0;
-	return v->lift;
+	if (!v->lift && __atomic_load_n(&v->vm->npage, __ATOMIC_RELAXED))
+		return v->lift = v->vm->arch->id == GYVE_X86_64 ? x86_blames(v, e) : a64_blames(v, e);
+	return false;
 }
 
 static void lift(struct gyve_vm *vm, bool lifted)

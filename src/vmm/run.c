@@ -169,6 +169,7 @@ static void run_inside(struct gyve_vcpu *v, bool over, struct gyve_stop *stop)
 			break;
 	}
 	page_lower(v); /* a stop came before the step: what it was for comes again */
+	v->watch.kind = GYVE_STOP_NONE;
 }
 
 /* --- the waiting room; lock held */

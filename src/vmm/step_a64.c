@@ -37,6 +37,21 @@ enum a64_insn a64_classify(uint32_t i)
 	return A64_PLAIN;
 }
 
+/* Arm ARM C4.1, "Loads and stores". */
+unsigned a64_access_len(uint32_t insn)
+{
+	unsigned size = insn >> 30;
+	bool vector = insn & 1u << 26;
+
+	if ((insn & 0x3a000000) == 0x28000000) /* pair */
+		return vector ? 8u << size : size == 2 ? 16 : 8;
+	if ((insn & 0x3f000000) == 0x08000000) /* exclusive, one or a pair */
+		return (1u << size) << (insn >> 21 & 1);
+	if ((insn & 0x3a000000) == 0x38000000) /* one register */
+		return vector && insn & 1u << 23 ? 16 : 1u << size;
+	return 64;
+}
+
 bool a64_writes_system(uint32_t i)
 {
 	return (i & 0xfff00000) == 0xd5100000 || (i & 0xfff00000) == 0xd5500000; /* MSR, MSRR */

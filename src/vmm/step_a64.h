@@ -20,6 +20,8 @@ enum a64_insn {
 	A64_READS_DAIF,  /**< MRS Xt, DAIF */
 };
 enum a64_insn a64_classify(uint32_t insn);
+/** Bytes that a load or store accesses; those of the largest one where it is not known. */
+unsigned a64_access_len(uint32_t insn);
 /** Writes a system register, perhaps one of those that translation depends on. */
 bool a64_writes_system(uint32_t insn);
 

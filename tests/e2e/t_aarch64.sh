@@ -122,7 +122,8 @@ test_a64_wide_watch() {
 		delete
 		continue
 	IN
-	expect 'Breakpoint 1, count' 'received: "OK"' 'received: "E' 'read watch +in 2 debug register.*15 byte' '\+continue' \
+	expect 'Breakpoint 1, count' 'received: "OK"' 'received: "OK"' 'read watch +in 2 debug register.*15 byte' \
+		'read watch +by page protection, 127 byte' '\+continue' \
 		'ardware watchpoint 2' '0x.*str' '= 1' '\+continue' 'ardware watchpoint 2' '= 3' 'exited normally'
 	gyve_ends 0
 }

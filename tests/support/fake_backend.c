@@ -141,6 +141,7 @@ static int execute(struct gyve_bvcpu *v, struct gyve_exit *e)
 		if (fake_host.int3_is_emulation) {
 			e->kind = GYVE_EXIT_EMULATION;
 			e->emul.ninsn = 1;
+			e->emul.has_gpa = false;
 			e->emul.insn[0] = 0xcc;
 			return 0;
 		}

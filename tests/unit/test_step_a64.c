@@ -170,12 +170,25 @@ static void test_unit(void **state)
 	assert_int_equal(a64_unit_ends(never, 3, 0x1000, ends), 0);
 }
 
+static void test_access_len(void **state)
+{
+	(void)state;
+	assert_int_equal(a64_access_len(0xa9401444), 16); /* ldp x4, x5, [x2] */
+	assert_int_equal(a64_access_len(0x29401444), 8);  /* ldp w4, w5, [x2] */
+	assert_int_equal(a64_access_len(0xad000440), 32); /* stp q0, q1, [x2] */
+	assert_int_equal(a64_access_len(0xc85ffc20), 8);  /* ldaxr x0, [x1] */
+	assert_int_equal(a64_access_len(0xc87f0c20), 16); /* ldxp x0, x3, [x1] */
+	assert_int_equal(a64_access_len(0xf8408420), 8);  /* ldr x0, [x1], #8 */
+	assert_int_equal(a64_access_len(0x3dc00020), 16); /* ldr q0, [x1] */
+	assert_int_equal(a64_access_len(0x38401420), 1);  /* ldrb w0, [x1], #1 */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_classify), cmocka_unit_test(test_restored),        cmocka_unit_test(test_written),
 		cmocka_unit_test(test_read),     cmocka_unit_test(test_not_carried_out), cmocka_unit_test(test_exception),
-		cmocka_unit_test(test_unit),     cmocka_unit_test(test_writes_system),
+		cmocka_unit_test(test_unit),     cmocka_unit_test(test_writes_system),   cmocka_unit_test(test_access_len),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -237,6 +237,9 @@ bool kvm_host_decode(struct gyve_bvcpu *v, struct gyve_exit *ret)
 	if (run->exit_reason == KVM_EXIT_ARM_NISV) {
 		ret->kind = GYVE_EXIT_EMULATION;
 		ret->emul.ninsn = 0;
+		ret->emul.has_gpa = true;
+		ret->emul.write = run->arm_nisv.esr_iss & 1 << 6; /* WnR */
+		ret->emul.gpa = run->arm_nisv.fault_ipa;
 		return true;
 	}
 	if (run->exit_reason != KVM_EXIT_DEBUG)

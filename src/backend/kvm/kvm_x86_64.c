@@ -288,6 +288,7 @@ static void decode_emulation(struct gyve_bvcpu *v, struct gyve_exit *ret)
 
 	ret->kind = GYVE_EXIT_EMULATION;
 	ret->emul.ninsn = 0;
+	ret->emul.has_gpa = false;
 	if (run->emulation_failure.ndata < 3 ||
 	    !(run->emulation_failure.flags & KVM_INTERNAL_ERROR_EMULATION_FLAG_INSTRUCTION_BYTES))
 		return;
