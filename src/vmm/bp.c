@@ -156,6 +156,16 @@ static void set_stop(struct gyve_vcpu *v, struct gyve_stop *stop, enum gyve_stop
 	stop->addr = addr;
 }
 
+static enum gyve_stop_kind stop_kind(enum gyve_point_kind kind)
+{
+	static const enum gyve_stop_kind kinds[] = {[GYVE_POINT_SW] = GYVE_STOP_SW_BP,
+						    [GYVE_POINT_HW] = GYVE_STOP_HW_BP,
+						    [GYVE_POINT_WRITE] = GYVE_STOP_WATCH,
+						    [GYVE_POINT_READ] = GYVE_STOP_RWATCH,
+						    [GYVE_POINT_ACCESS] = GYVE_STOP_AWATCH};
+	return kinds[kind];
+}
+
 static struct point *find_exec(struct gyve_vm *vm, gyve_gva_t pc)
 {
 	for (size_t i = 0; i < vm->npoints; i++)
@@ -185,9 +195,9 @@ bool bp_step_hit(struct gyve_vcpu *v, struct gyve_stop *stop)
 	pthread_mutex_lock(&v->vm->book_lock);
 	const struct point *p = find_exec(v->vm, pc);
 	bool hit = p && p->state == POINT_SOFT;
-	pthread_mutex_unlock(&v->vm->book_lock);
 	if (hit)
-		set_stop(v, stop, GYVE_STOP_SW_BP, pc);
+		set_stop(v, stop, stop_kind(p->kind), pc);
+	pthread_mutex_unlock(&v->vm->book_lock);
 	return hit;
 }
 
@@ -210,16 +220,6 @@ bool bp_watches(struct gyve_vm *vm, gyve_gva_t addr)
 		any |= point_is_watch(vm->points[i].kind) && overlaps(&vm->points[i], addr, 1);
 	pthread_mutex_unlock(&vm->book_lock);
 	return any;
-}
-
-static enum gyve_stop_kind stop_kind(enum gyve_point_kind kind)
-{
-	static const enum gyve_stop_kind kinds[] = {[GYVE_POINT_SW] = GYVE_STOP_SW_BP,
-						    [GYVE_POINT_HW] = GYVE_STOP_HW_BP,
-						    [GYVE_POINT_WRITE] = GYVE_STOP_WATCH,
-						    [GYVE_POINT_READ] = GYVE_STOP_RWATCH,
-						    [GYVE_POINT_ACCESS] = GYVE_STOP_AWATCH};
-	return kinds[kind];
 }
 
 bool bp_hw_hit(struct gyve_vcpu *v, const struct gyve_exit *e, struct gyve_stop *stop)
@@ -255,6 +255,15 @@ static struct point *find(struct gyve_vm *vm, enum gyve_point_kind kind, gyve_gv
 			return p;
 	}
 	return NULL;
+}
+
+static int place_hardware(struct gyve_vm *vm, struct point *p, struct gyve_err *err)
+{
+	if (strategy_registers(vm))
+		return point_give_registers(vm, p, err);
+	p->why = "execute breakpoints in debug registers do not fire here";
+	p->state = POINT_SOFT;
+	return 0;
 }
 
 static void place_breakpoint(struct gyve_vm *vm, struct point *p)
@@ -300,7 +309,7 @@ static int place(struct gyve_vm *vm, struct point *p, struct gyve_err *err)
 	if (point_is_watch(p->kind))
 		return place_watch(vm, p, err);
 	if (p->kind == GYVE_POINT_HW)
-		return point_give_registers(vm, p, err);
+		return place_hardware(vm, p, err);
 	place_breakpoint(vm, p);
 	return 0;
 }

@@ -73,6 +73,11 @@ enum gyve_break_strategy strategy_break(struct gyve_vm *vm)
 	return vm->opt.break_strategy;
 }
 
+bool strategy_registers(struct gyve_vm *vm)
+{
+	return !probed(vm)->no_hw_bp;
+}
+
 bool strategy_watch(struct gyve_vm *vm, enum gyve_watch_strategy how)
 {
 	enum gyve_watch_strategy asked = vm->opt.watch_strategy;

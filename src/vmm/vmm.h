@@ -258,6 +258,8 @@ bool alone_wanted(const struct gyve_vcpu *v);
 /** -ENOTSUP: the host cannot do what was asked for. */
 int strategy_check(struct gyve_vm *vm, struct gyve_err *err);
 enum gyve_break_strategy strategy_break(struct gyve_vm *vm);
+/** Do execute breakpoints in debug registers work? */
+bool strategy_registers(struct gyve_vm *vm);
 /** May watchpoints be tried so? */
 bool strategy_watch(struct gyve_vm *vm, enum gyve_watch_strategy how);
 void strategy_list(struct gyve_vm *vm, void (*cb)(void *ctx, const char *line), void *ctx);

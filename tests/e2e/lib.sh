@@ -50,6 +50,10 @@ end_started() {
 	kill -KILL "$started" 2>/dev/null
 }
 
+machine_arch() {
+	case $MACHINE in svm) echo x86_64 ;; *) echo "$MACHINE" ;; esac
+}
+
 # machine_run [MACHINE-OPTION...] -- [OPTION...] IMAGE: gyve run, in the emulated host.
 machine_run() {
 	local machine_options=()
@@ -171,5 +175,5 @@ rsp() {
 }
 
 symbol() {
-	"${MACHINE:+$MACHINE-linux-gnu-}nm" "$GUESTS/$1" | awk -v s="$2" '$3 == s { print "0x" $1 }'
+	"${MACHINE:+$(machine_arch)-linux-gnu-}nm" "$GUESTS/$1" | awk -v s="$2" '$3 == s { print "0x" $1 }'
 }

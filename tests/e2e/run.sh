@@ -1,22 +1,24 @@
 #!/usr/bin/env bash
 # End-to-end tests: real gdb, real KVM, our sample kernels.
-#   run.sh --gyve PATH [--machine aarch64] [--work DIR] [--list] [--verbose] [PATTERN...]
+#   run.sh --gyve PATH [--machine aarch64|x86_64|svm] [--work DIR] [--list] [--verbose] [PATTERN...]
+# --lacks FILE: features that `gyve probe` calls absent there, one a line.
 # --machine: gyve (cross-built) runs in this emulated host, gdb outside; those tests that a file names in a `machine_tests` line.
 # One line per test on standard output: "PASS name", "SKIP name: why", "FAIL name: why" (then its transcript, indented).
 # Each test is a function test_* in a t_*.sh beside this file. It has a directory of its own ($T), a time limit, and a process
 # group of its own which is all that is ever killed. Status 1 if a test failed.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
-gyve= work= list= verbose= patterns=() one= MACHINE=
+gyve= work= lacks= list= verbose= patterns=() one= MACHINE=
 while [ $# -gt 0 ]; do
 	case $1 in
 	--gyve) gyve=$2 && shift ;;
 	--work) work=$2 && shift ;;
+	--lacks) lacks=$(cat "$2") && shift ;;
 	--machine) MACHINE=$2 && shift ;;
 	--one) one=$2 && shift ;;
 	--list) list=1 ;;
 	--verbose) verbose=1 ;;
-	-*) echo "usage: run.sh --gyve PATH [--machine aarch64] [--work DIR] [--list] [--verbose] [PATTERN...]" >&2 && exit 2 ;;
+	-*) echo "usage: run.sh --gyve PATH [--machine aarch64|x86_64|svm] [--work DIR] [--list] [--verbose] [PATTERN...]" >&2 && exit 2 ;;
 	*) patterns+=("$1") ;;
 	esac
 	shift
@@ -26,7 +28,16 @@ done
 # machine_tests MACHINE NAME...: these run there (too); only_machine_tests: and nowhere else.
 for_machine= for_machine_only=
 machine_tests() {
-	[ "$1" != "$MACHINE" ] || for_machine="$for_machine ${*:2} "
+	case " $1 " in *" $MACHINE "*) for_machine="$for_machine ${*:2} " ;; esac
+}
+# test_needs FEATURE NAME...: a row of `gyve probe`; where the host lacks it (--lacks) these are skipped.
+needs=
+test_needs() {
+	local name
+	for name in "${@:2}"; do
+		needs="$needs$name:$1
+"
+	done
 }
 only_machine_tests() {
 	machine_tests "$@"
@@ -74,7 +85,7 @@ if [ -n "$why_none" ]; then
 	done
 	exit 0
 fi
-if ! bash "$here/../guests/build.sh" "$work/guests" ${MACHINE:+"$MACHINE"} >"$work/guests.log" 2>&1; then
+if ! bash "$here/../guests/build.sh" "$work/guests" ${MACHINE:+"$(machine_arch)"} >"$work/guests.log" 2>&1; then
 	echo "FAIL guests: tests/guests/build.sh failed"
 	sed 's/^/    /' "$work/guests.log"
 	exit 1
@@ -82,6 +93,8 @@ fi
 
 failed=0
 for name in $names; do
+	lacking=$(sed -n "s/^${name#test_}://p" <<<"$needs" | grep -m 1 -xF -e "${lacks:-none of them}")
+	[ -z "$lacking" ] || { echo "SKIP ${name#test_}: this host lacks: $lacking" && continue; }
 	T=$work/${name#test_}
 	rm -rf "$T"
 	mkdir -p "$T"

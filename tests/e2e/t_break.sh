@@ -3,6 +3,7 @@
 sample_output='hello from a bare kernel
 vCPUs 1, fuel 94, sum 55, counter 15, product 120'
 machine_tests aarch64 run_without_debugger break tbreak hbreak delete condition rewritten_code change_state
+machine_tests "x86_64 svm" break hbreak condition rewritten_code change_state breakpoint_hidden
 
 test_run_without_debugger() {
 	gyve_run 0 "$GUESTS/sample"

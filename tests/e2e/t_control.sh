@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # Ctrl-C, kill, detach, attaching again, exit codes.
-machine_tests aarch64 ctrl_c_busy ctrl_c_halted exit_code
+machine_tests "aarch64 x86_64 svm" ctrl_c_busy ctrl_c_halted exit_code
 
 # Sends gdb what the terminal sends, once the guest runs.
 interrupt_after() {

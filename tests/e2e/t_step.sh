@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # Moving by instruction, line and function.
-machine_tests aarch64 step_next_finish_until until_and_advance next_over_call
+machine_tests "aarch64 x86_64 svm" step_next_finish_until until_and_advance next_over_call
+machine_tests "x86_64 svm" stepi step_pushf step_at_breakpoint
 
 test_step_next_finish_until() {
 	gyve_start "$GUESTS/sample"

@@ -1,8 +1,11 @@
 # shellcheck shell=bash
 # Every way to do breakpoints and watchpoints, forced, where the host has it.
-machine_tests x86_64 strategy_watch_page strategy_watch_step strategy_reads_page strategy_reads_step strategy_watch_many \
-	strategy_smp_page strategy_break_register strategy_break_step
-machine_tests aarch64 strategy_reads_page strategy_watch_many strategy_watch_page strategy_watch_step strategy_break_register strategy_break_step strategy_smp_page
+machine_tests "x86_64 svm aarch64" strategy_watch_page strategy_watch_step strategy_reads_page strategy_watch_many strategy_smp_page \
+	strategy_break_register strategy_break_step
+machine_tests "x86_64 svm" strategy_reads_step
+test_needs "hardware breakpoint" strategy_break_register
+test_needs "read-only memory" strategy_watch_page
+test_needs "absent memory" strategy_reads_page strategy_smp_page strategy_smp4_page
 
 # Skips where this host lacks it, with gyve's own reason.
 strategy_start() {

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # Data watchpoints; where the host's do not fire, gyve steps and compares.
-machine_tests aarch64 watch rwatch awatch watch_local watch_continued
+machine_tests "aarch64 x86_64 svm" watch rwatch awatch watch_local watch_continued
 
 test_watch() {
 	gyve_start "$GUESTS/sample"
