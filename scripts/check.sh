@@ -128,10 +128,31 @@ aarch64_e2e() {
 		PASS) pass ;;
 		FAIL) fail "aarch64: $name" ;;
 		SKIP) skip "aarch64: $name" ;;
-		*) printf '%s\n' "$result" && continue ;;
+		*) printf '%s\n' "$result" ;;
 		esac
-		[ "$how" != PASS ] || printf '   %-4s %s\n' "$how" "$name"
 	done <"$work/aarch64-e2e.log"
+	aarch64_matrix "$work/aarch64-e2e.log"
+}
+
+# The matrix: a feature works if all of its tests passed. aarch64_matrix E2E-LOG
+aarch64_matrix() {
+	awk -F '\t+' '
+		FNR == NR {
+			if (/^(PASS|FAIL|SKIP) /) { split($0, w, /[ :]/); result[w[2]] = w[1] }
+			next
+		}
+		/^#/ || NF < 2 { next }
+		{
+			n = split($2, test, " "); ok = 0; not = ""
+			for (i = 1; i <= n; i++) {
+				listed[test[i]] = 1
+				if (result[test[i]] == "PASS") ok++
+				else not = not " " test[i] (result[test[i]] == "FAIL" ? " failed" : result[test[i]] == "SKIP" ? " skipped" : " not run")
+			}
+			printf "   %-56s %s\n", $1, not == "" ? "works" : (ok ? "in part:" : "no:") not
+		}
+		END { for (t in result) if (!(t in listed)) printf "   %-56s %s\n", t, result[t] == "PASS" ? "works" : tolower(result[t]) }
+	' "$1" "$top/tests/e2e/aarch64.features"
 }
 
 check_emulated() {

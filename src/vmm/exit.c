@@ -219,8 +219,10 @@ static enum exit_result handle_system(struct gyve_vcpu *v, const struct gyve_exi
 
 static enum exit_result handle_interrupted(struct gyve_vcpu *v, struct gyve_stop *stop)
 {
-	if (!access_interrupted(v) && watchdog_bites(v))
-		return exit_crash(v, stop, "an exception, and the exception vectors cannot be executed");
+	const char *why = access_interrupted(v) ? NULL : watchdog_bites(v);
+
+	if (why)
+		return exit_crash(v, stop, "%s", why);
 	return EXIT_AGAIN;
 }
 

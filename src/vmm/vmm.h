@@ -23,6 +23,12 @@ struct assist_count {
 	uint64_t count;
 };
 
+/** An aarch64 vCPU as the watchdog saw it last. */
+struct gyve_lost {
+	uint64_t elr, esr, far, sp;
+	struct timespec at;
+};
+
 struct gyve_vcpu {
 	struct gyve_vm *vm;
 	unsigned index;
@@ -30,6 +36,7 @@ struct gyve_vcpu {
 	pthread_t thread;
 	bool has_thread, has_watchdog;
 	timer_t watchdog;
+	struct gyve_lost lost;
 
 	/* under vm->lock */
 	bool inside;
@@ -283,8 +290,8 @@ bool step_unit_ended(const struct gyve_vcpu *v, gyve_gva_t pc);
 
 void watchdog_start(struct gyve_vcpu *v);
 void watchdog_stop(struct gyve_vcpu *v);
-/** After an interruption: is v lost in its exception vectors? */
-bool watchdog_bites(struct gyve_vcpu *v);
+/** After an interruption: how v is lost in its exception vectors; NULL: it is not. */
+const char *watchdog_bites(struct gyve_vcpu *v);
 
 /* --- run.c */
 

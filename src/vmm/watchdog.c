@@ -1,5 +1,5 @@
-/* An aarch64 guest whose exception vectors cannot be executed takes the same exception for ever and never leaves by itself: no
- * triple fault ends it. So its vCPUs are looked at once a second. */
+/* An aarch64 guest whose exception vectors cannot be executed, or fault themselves, takes the same exception for ever and never
+ * leaves by itself: no triple fault ends it. So its vCPUs are looked at once a second. */
 #include "vmm.h"
 
 #include "gyve/log.h"
@@ -34,14 +34,36 @@ void watchdog_stop(struct gyve_vcpu *v)
 	v->has_watchdog = false;
 }
 
-/* The vector's first instruction was itself the reason of the last exception: where that came from is lost for good. */
-bool watchdog_bites(struct gyve_vcpu *v)
+/* Where a synchronous exception of EL1 with stack pointer 0 or its own is taken to: 128 bytes each. */
+static bool in_vector(const struct gyve_a64_regs *r, gyve_gva_t addr)
+{
+	uint64_t off = addr - (r->vbar_el1 & ~UINT64_C(0x7ff));
+	return off < 0x80 || (off >= 0x200 && off < 0x280);
+}
+
+/* Looks half a second apart or more: the vector's own code was the reason of the last exception, nothing has changed since. */
+static bool no_progress(struct gyve_vcpu *v, const struct gyve_a64_regs *r)
+{
+	struct gyve_lost *last = &v->lost, now = {.elr = r->elr_el1, .esr = r->esr_el1, .far = r->far_el1, .sp = r->sp};
+	bool same = now.elr == last->elr && now.esr == last->esr && now.far == last->far && now.sp == last->sp;
+
+	clock_gettime(CLOCK_MONOTONIC, &now.at);
+	int64_t ms = (now.at.tv_sec - last->at.tv_sec) * 1000 + (now.at.tv_nsec - last->at.tv_nsec) / 1000000;
+	if (same && ms < 500)
+		return false;
+	*last = now;
+	return same && in_vector(r, r->pc) && in_vector(r, r->elr_el1);
+}
+
+const char *watchdog_bites(struct gyve_vcpu *v)
 {
 	const struct gyve_regs *r;
 
-	if (v->vm->arch->id != GYVE_AARCH64 || !(r = vcpu_regs(v, GYVE_REGS_PC | GYVE_REGS_SYS)))
-		return false;
+	if (v->vm->arch->id != GYVE_AARCH64 || !(r = vcpu_regs(v, GYVE_REGS_GPR | GYVE_REGS_SYS)))
+		return NULL;
 	uint64_t off = r->a64.pc - (r->a64.vbar_el1 & ~UINT64_C(0x7ff)), class = r->a64.esr_el1 >> 26 & 0x3f;
-	bool entry = off == 0 || off == 0x200; /* current EL, SP_EL0 or its own */
-	return entry && r->a64.elr_el1 == r->a64.pc && (class == 0 || class == 0x21);
+	/* the vector's first instruction was itself the reason: where that came from is lost for good */
+	if ((off == 0 || off == 0x200) && r->a64.elr_el1 == r->a64.pc && (class == 0 || class == 0x21))
+		return "an exception, and the exception vectors cannot be executed";
+	return no_progress(v, &r->a64) ? "the same exception again and again, in the exception vectors themselves" : NULL;
 }

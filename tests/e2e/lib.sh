@@ -3,7 +3,8 @@
 # $MACHINE: empty, or the emulated host (docs/testbeds.md) gyve runs in while gdb stays outside.
 
 GDB=$(command -v gdb-multiarch || command -v gdb)
-started= # the gyve that this test started
+started=      # the gyve that this test started
+guest_args=() # what follows IMAGE on gyve's command line
 
 # Why nothing here can run, or nothing.
 cannot_run_at_all() {
@@ -54,15 +55,16 @@ machine_arch() {
 	case $MACHINE in svm) echo x86_64 ;; *) echo "$MACHINE" ;; esac
 }
 
-# machine_run [MACHINE-OPTION...] -- [OPTION...] IMAGE: gyve run, in the emulated host.
+# machine_run [MACHINE-OPTION...] -- [OPTION...] IMAGE: gyve run, in the emulated host ($MACHINE_MODEL: of this model).
 machine_run() {
 	local machine_options=()
 	while [ "$1" != -- ]; do
 		machine_options+=("$1") && shift
 	done
 	shift
-	exec "$here/../hosts/run" "$MACHINE" --timeout 120 "${machine_options[@]}" --copy "$GYVE:/bin/gyve" \
-		--copy "${*: -1}:/guest/image" -- gyve run "${@:1:$#-1}" /guest/image
+	exec "$here/../hosts/run" "$MACHINE" ${MACHINE_MODEL:+--model "$MACHINE_MODEL"} --timeout 120 "${machine_options[@]}" --copy "$GYVE:/bin/gyve" \
+		--copy "${*: -1}:/guest/image" -- gyve run "${@:1:$#-1}" /guest/image \
+		${guest_args[@]+"${guest_args[@]}"}
 }
 
 # gyve_start [OPTION...] IMAGE: in the background, waiting for a debugger on $T/gdb.sock. Returns when it listens.
@@ -77,7 +79,7 @@ gyve_start() {
 		done
 		fail "the machine's socket does not come up: $(head -n 1 "$T/gyve.err")"
 	fi
-	"$GYVE" run --gdb="unix:$T/gdb.sock" "$@" >"$T/gyve.out" 2>"$T/gyve.err" &
+	"$GYVE" run --gdb="unix:$T/gdb.sock" "$@" ${guest_args[@]+"${guest_args[@]}"} >"$T/gyve.out" 2>"$T/gyve.err" &
 	started=$!
 	for ((i = 0; i < 500; i++)); do
 		grep -q 'target remote' "$T/gyve.err" && return
@@ -109,7 +111,7 @@ gyve_run() {
 	if [ -n "$MACHINE" ]; then
 		(machine_run -- "$@") >"$T/gyve.out" 2>"$T/gyve.err"
 	else
-		"$GYVE" run "$@" >"$T/gyve.out" 2>"$T/gyve.err"
+		"$GYVE" run "$@" ${guest_args[@]+"${guest_args[@]}"} >"$T/gyve.out" 2>"$T/gyve.err"
 	fi
 	status=$?
 	[ $status = "$want" ] || fail "gyve's exit status is $status, not $want"
@@ -158,6 +160,14 @@ expect() {
 		[ -n "$line" ] || fail "the transcript has no /$regex/ after line $expected"
 		expected=$((expected + line))
 	done
+}
+
+# same_transcript FILE: apart from addresses, register names and where things lie, the transcript is what FILE beside this holds.
+same_transcript() {
+	sed -nE '/^\+/,$p' "$T/gdb.log" | sed -E 's/0x[0-9a-f]+/ADDRESS/g; s/<([a-z_]+)\+[0-9]+>/<\1+N>/g; s#[^ ]*/tests/guests/##g
+		s/\bstart[a-z0-9_]*\.S:[0-9]+/start.S:N/; s/^(\$?)(rip|pc) /\1PC /; s/^(rsp|sp) /SP /; s/[ \t]+/ /g; /^gdb ended/d
+		s/^Hardware (read |access \(read\/write\) )?watch/\1watch/; s/^hw /HW /' >"$T/transcript"
+	diff -u "$here/$1" "$T/transcript" >"$T/client.log" || fail "the transcript is not $1's: $(sed -n 4,6p "$T/client.log" | tr '\n' '|')"
 }
 
 expect_not() {

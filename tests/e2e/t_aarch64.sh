@@ -1,7 +1,9 @@
 # shellcheck shell=bash
 # What only an aarch64 guest has.
 only_machine_tests aarch64 a64_first_stop a64_own_brk a64_masks a64_interrupts_wait a64_exclusives a64_wide_watch a64_registers \
-	a64_crash a64_crash_alone a64_vectors_gone a64_psci a64_reset a64_all_registers a64_continues a64_pages_4k a64_pages_16k a64_pages_64k a64_hermit
+	a64_crash a64_crash_alone a64_vectors_gone a64_psci a64_reset a64_all_registers a64_continues a64_pages_4k a64_pages_16k a64_pages_64k \
+	a64_hermit a64_hermit_v1 a64_hermit_v2 a64_hermit_v3 a64_physical_mode a64_stack_gone a64_psci_reset a64_crash_jump a64_nobody_owns \
+	a64_pauth
 
 test_a64_first_stop() {
 	gyve_start "$GUESTS/sample"
@@ -174,28 +176,18 @@ test_a64_registers() {
 }
 
 # Where addresses lead, as the walker says and as the processor itself has said.
-pages_of() {
-	local bits=$1 i n=14
-	gyve_start "$GUESTS/paging_$bits"
-	gdb_run "paging_$bits" <<-IN
-		break mapped
-		x/gx 0xffff000080000008
-		continue
-		x/gx 0xffff000080000008
-		x/gx 0x80000000
-		x/gx 0x190000000
-		monitor pt 0x80000000
-		monitor maps
-		$(for ((i = 0; i < n; i++)); do
-			echo "eval \"monitor vtop 0x%lx\", va[$i]"
-			echo "printf \"PAR %d %016lx %016lx\\n\", $i, va[$i], par[$i]"
-		done)
-		delete
-		continue
-	IN
-	expect '\+x/gx 0xffff' 'Cannot access' 'Breakpoint 1, mapped' '0xffff000080000008:.*0x1122334455667788' '^0x80000000:' \
-		'Cannot access' '\+monitor pt' 'ontiguous|CONTIG' '\+monitor maps' '0xffff000080000000-0xffff00008000.*r---' 'exited normally'
-	awk -v n=$n '
+# ask_pages N: gdb commands that put what the walker says beside what the processor has said (va[] and par[] of the guest).
+ask_pages() {
+	local i
+	for ((i = 0; i < $1; i++)); do
+		echo "eval \"monitor vtop 0x%lx\", va[$i]"
+		echo "printf \"PAR %d %016lx %016lx\\n\", $i, va[$i], par[$i]"
+	done
+}
+
+# same_pages N: they agree.
+same_pages() {
+	awk -v n="$1" '
 		/: level [0-3] descriptor/ && !/^ / { sub(/.*: level /, ""); level = substr($0, 1, 1); next }
 		/ -> gpa 0x/ && !/^ / { sub(/.* -> gpa /, ""); sub(/,.*/, ""); gpa = $0; next }
 		/^PAR / {
@@ -213,6 +205,27 @@ pages_of() {
 			seen++
 		}
 		END { exit bad || seen != n }' "$T/gdb.log" >"$T/client.log" || fail "walker and processor differ: $(tail -n 1 "$T/client.log")"
+}
+
+pages_of() {
+	local bits=$1
+	gyve_start "$GUESTS/paging_$bits"
+	gdb_run "paging_$bits" <<-IN
+		break mapped
+		x/gx 0xffff000080000008
+		continue
+		x/gx 0xffff000080000008
+		x/gx 0x80000000
+		x/gx 0x190000000
+		monitor pt 0x80000000
+		monitor maps
+		$(ask_pages 14)
+		delete
+		continue
+	IN
+	expect '\+x/gx 0xffff' 'Cannot access' 'Breakpoint 1, mapped' '0xffff000080000008:.*0x1122334455667788' '^0x80000000:' \
+		'Cannot access' '\+monitor pt' 'ontiguous|CONTIG' '\+monitor maps' '0xffff000080000000-0xffff00008000.*r---' 'exited normally'
+	same_pages 14
 	output 'moved to own tables'
 	gyve_ends 0
 }
@@ -307,5 +320,106 @@ test_a64_hermit() {
 	IN
 	expect 'Breakpoint 1, ' '^#0 ' 'atchpoint 2' 'exited normally'
 	grep -q 'Hello, world!' "$T/gyve.out" || fail "no greeting in the output"
+	gyve_ends 0
+}
+
+# Each interface version by a kernel of ours: calls, arguments, environment, the end, and every page of the first tables.
+hermit_of() {
+	local version=$1
+	shift
+	guest_args=(kernel-argument -- 'for the' program)
+	gyve_start -e COLOUR=blue "$GUESTS/hermit_$version"
+	gdb_run "hermit_$version" <<-IN
+		break mapped
+		continue
+		$(ask_pages 96)
+		print wrong
+		x/gx 0x1000
+		delete
+		continue
+	IN
+	expect 'Breakpoint 1, mapped' '= 0$' '0x1000:' 'exited with code 050'
+	same_pages 96
+	output "$(printf '%s\n' "v$version" 'bootargs kernel-argument env=COLOUR=blue -- for the program' "$@" written asked)"
+	gyve_ends 40
+}
+
+test_a64_hermit_v1() {
+	hermit_of 1 'argument kernel-argument' 'argument --' 'argument for the' 'argument program' 'environment COLOUR=blue'
+}
+test_a64_hermit_v2() {
+	hermit_of 2
+}
+test_a64_hermit_v3() {
+	hermit_of 3
+}
+
+test_a64_physical_mode() {
+	gyve_start "$GUESTS/high_14"
+	gdb_run high_14 <<-'IN'
+		break sail
+		continue
+		print/x *(unsigned *)$pc == *(unsigned *)0xffff000040200000
+		x/gx 0x80000000
+		maintenance packet Qqemu.PhyMemMode:1
+		maintenance packet qqemu.PhyMemMode
+		maintenance flush dcache
+		x/gx 0xffff000040200000
+		x/gx 0x40200000
+		set var *(unsigned long *)0x41000000 = 0x1122334455667788
+		maintenance packet Qqemu.PhyMemMode:0
+		maintenance flush dcache
+		x/gx 0xffff000081000000
+		x/gx 0xffff000040200000
+		delete
+		continue
+	IN
+	expect 'Breakpoint 1, sail' 'Cannot access' 'received: "OK"' 'received: "1"' '\+x/gx 0xffff000040200000' 'Cannot access' \
+		'^0x40200000:.*0x' 'received: "OK"' '^0xffff000081000000:.*0x1122334455667788' '<shift>:.*0x' 'exited normally'
+	gyve_ends 0
+}
+
+# Vectors that fault themselves, since the stack is gone.
+test_a64_stack_gone() {
+	gyve_run 124 "$GUESTS/stack_gone"
+	output 'about to crash'
+	grep -q 'same exception.*data abort on a write: translation fault.*vectors.*FAR_EL1 is 0x6f' "$T/gyve.err" || fail "no paragraph about the loop"
+}
+
+test_a64_psci_reset() {
+	gyve_run 0 "$GUESTS/reset"
+	output 'off'
+}
+
+test_a64_crash_jump() {
+	gyve_run 124 "$GUESTS/crash_jump"
+	output 'about to crash'
+	grep -q 'instruction abort.*translation fault at level 1.*0x7000002000.*level 1' "$T/gyve.err" || fail "no paragraph about the jump"
+}
+
+# Mapped, but nothing is there: as on x86_64 it reads as ones, and is the end with --strict.
+test_a64_nobody_owns() {
+	gyve_run 124 --strict "$GUESTS/crash_mmio"
+	grep -q '0xa000000.*in die' "$T/gyve.err" || fail "no paragraph about the address"
+	gyve_run 0 "$GUESTS/crash_mmio"
+	grep -q survived "$T/gyve.out" || fail "the guest did not survive"
+}
+
+# On a processor that has it. gdb takes the codes off by itself only since 13.2, Debian 12's does not know these registers.
+test_a64_pauth() {
+	MACHINE_MODEL=max
+	gyve_start "$GUESTS/pauth"
+	gdb_run pauth <<-'IN'
+		print/x $pauth_cmask
+		break inner
+		continue
+		print/x $pauth_cmask
+		print/x $pauth_dmask_high
+		print/x signed_return >> 48 != 0
+		info symbol signed_return & ~$pauth_cmask
+		delete
+		continue
+	IN
+	expect '\$1 = 0x0$' 'Breakpoint 1, inner' '\$2 = 0xff7fff8000000000' '\$4 = 0x1' '^kmain \+ ' 'exited normally'
 	gyve_ends 0
 }

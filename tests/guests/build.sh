@@ -16,14 +16,16 @@ aarch64) flags+=(-mstrict-align -mno-outline-atomics) suffix=_a64 ;;
 esac
 link=(-nostdlib -static -no-pie -Wl,--build-id=none -Wl,-z,max-page-size=4096 -Wl,-z,noexecstack -Wl,--no-warn-rwx-segments)
 
-# guest NAME SOURCE [FLAG...]: made anew when anything here is newer
+# guest NAME SOURCE [FLAG...]: made anew when anything here is newer. $script and $start_file: other than usual
+script= start_file=
 guest() {
 	local name=$1 source=$here/$2 start=()
 	shift 2
 	[ -e "$out/$name" ] && [ -z "$(find "$here" -newer "$out/$name" -type f)" ] && return
-	case $source in *.c) start=("$here/start$suffix.S") ;; esac
+	case $source in *.c) start=("$here/${start_file:-start$suffix.S}") ;; esac
+	[ "$start_file" != none ] || start=()
 	# beside the real sources: gdb finds them, whatever directory this runs in
-	"$cc" "${flags[@]}" "$@" "${link[@]}" -T "$here/guest$suffix.ld" "${start[@]}" "$source" -o "$out/$name.new"
+	"$cc" "${flags[@]}" "$@" "${link[@]}" -T "$here/${script:-guest$suffix.ld}" "${start[@]}" "$source" -o "$out/$name.new"
 	mv "$out/$name.new" "$out/$name"
 }
 
@@ -39,12 +41,20 @@ if [ "$arch" = aarch64 ]; then
 	guest brk brk_a64.c
 	guest daif daif_a64.c
 	guest psci psci_a64.c
+	guest pauth pauth_a64.c -march=armv8.3-a -mbranch-protection=pac-ret+leaf
 	guest vectors_gone vectors_gone_a64.c
+	guest stack_gone vectors_gone_a64.c -DSTACK_GONE
+	guest reset psci_a64.c -DFUNCTION=0x84000009
 	for how in pf ud mmio jump; do
 		guest crash_$how crash.c -DCRASH_"$(printf %s $how | tr a-z A-Z)"
 	done
 	for bits in 12 14 16; do
 		guest paging_$bits paging_a64.c -DGRANULE=$bits
+		# the ordinary sample, in the upper half
+		start_file=start_high_a64.S script=guest_high_a64.ld guest high_$bits sample.c "$here/high_a64.c" -DGRANULE=$bits
+	done
+	for version in 1 2 3; do
+		start_file=none script=hermit_a64.ld guest hermit_$version hermit_a64.c -DINTERFACE=$version
 	done
 	exit 0
 fi

@@ -11,6 +11,13 @@ int kmain(uint64_t cpu, uint64_t ncpus);
 #define CONSOLE_BYTE ((volatile uint8_t *)0x09000000)
 #define EXIT_BYTE ((volatile uint8_t *)0x09001000)
 
+#define READ_REG(name)                                                          \
+	({                                                                      \
+		uint64_t value_;                                                \
+		__asm__ volatile("mrs %0, " #name : "=r"(value_) : : "memory"); \
+		value_;                                                         \
+	})
+
 static inline void put_char(char c)
 {
 	*CONSOLE_BYTE = (uint8_t)c;

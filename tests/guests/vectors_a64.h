@@ -43,12 +43,6 @@ __asm__("	.text\n"
 	"	ldp x18, x30, [sp, #160]\n"
 	"	ret\n");
 
-#define READ_REG(name)                                                          \
-	({                                                                      \
-		uint64_t value_;                                                \
-		__asm__ volatile("mrs %0, " #name : "=r"(value_) : : "memory"); \
-		value_;                                                         \
-	})
 #define WRITE_REG(name, value) __asm__ volatile("msr " #name ", %0\n\tisb" : : "r"((uint64_t)(value)) : "memory")
 
 static inline void set_vectors(void)
