@@ -39,7 +39,7 @@ add_libraries() {
 
 # Sets command, an array.
 machine_command() {
-	local quiet=quiet processor=${model:-neoverse-n1}
+	local quiet=quiet processor=${processor:-neoverse-n1}
 	case $processor in max*) processor=$processor,pauth-impdef=on ;; esac # the architected code takes ten times as long
 
 	[ -z "$console" ] || quiet=
