@@ -54,6 +54,13 @@ extern const struct gyve_arch gyve_arch_x86_64, gyve_arch_aarch64;
 const struct gyve_arch *gyve_arch_find(int e_machine);
 /** The architecture of this host. */
 const struct gyve_arch *gyve_arch_host(void);
+/** Name of an exception vector, "#PF page fault"; NULL: it has none. */
+const char *gyve_x86_vector_name(unsigned vector);
+/** A register that is read by number: an x86_64 MSR, or an aarch64 system register (op0:op1:CRn:CRm:op2, 16 bits). By name
+ * (with or without ia32_ or msr_), "S3_0_C1_C0_0", or a number as C writes it. -EINVAL: none of these. */
+int gyve_msr_find(enum gyve_arch_id arch, const char *name, uint32_t *index);
+/** Row i of the known ones, or NULL behind the last. */
+const char *gyve_msr_row(enum gyve_arch_id arch, unsigned i, uint32_t *index);
 /** ESR_EL1 in words, as snprintf(). */
 int gyve_a64_esr_text(uint64_t esr, char *buf, size_t size);
 /** Is it an instruction or data abort, so that FAR_EL1 says where? */

@@ -110,6 +110,13 @@ struct gyve_vm_config {
 
 enum { GYVE_MAP_READONLY = 1, GYVE_MAP_LOG_DIRTY = 2 };
 
+/** Parts of the interrupt controller, and what a register of each is called by. */
+enum gyve_irq_part {
+	GYVE_IRQ_LOCAL,  /**< x86: local APIC, byte offset; aarch64: the vCPU's redistributor, byte offset */
+	GYVE_IRQ_GLOBAL, /**< x86: I/O APIC, number of the redirection entry; aarch64: distributor, byte offset */
+	GYVE_IRQ_CPU,    /**< aarch64: CPU interface, system register number */
+};
+
 struct gyve_backend_ops {
 	const char *name;
 	int machine; /**< ELF machine of the guests it runs; 0: this host's */
@@ -145,6 +152,10 @@ struct gyve_backend_ops {
 	int (*tsc)(struct gyve_bvcpu *v, uint64_t *ret);
 	/** Hardware's own translation (KVM_TRANSLATE), for tests. -ENOTSUP where there is none. */
 	int (*translate)(struct gyve_bvcpu *v, gyve_gva_t gva, gyve_gpa_t *ret);
+	/** Read or write a register by number (see gyve_msr_find). -ENOENT: the host has no such register. NULL: none. */
+	int (*msr)(struct gyve_bvcpu *v, bool write, uint32_t index, uint64_t *val);
+	/** A register of the interrupt controller as vCPU v sees it, without side effects. NULL: there is no controller. */
+	int (*irq_reg)(struct gyve_bvcpu *v, enum gyve_irq_part part, uint32_t reg, uint64_t *ret);
 	/** Bytes the program wrote at hva (guest memory) shall be what the guest executes. NULL: they are. */
 	void (*sync_code)(void *hva, uint64_t len);
 	/** Back to the state right after vcpu_create. */

@@ -16,6 +16,8 @@ enum gyve_log_sub {
 
 extern unsigned char gyve_log_levels[GYVE_LOG_SUBS];
 
+/** "kvm"; sub is below GYVE_LOG_SUBS. */
+const char *gyve_log_name(unsigned sub);
 /** Set levels from "warn" or "gdb=debug,kvm=info". Returns 0, or -EINVAL for an unknown word (nothing changed). */
 int gyve_log_configure(const char *spec);
 void gyve_log_emit(enum gyve_log_level level, enum gyve_log_sub sub, const char *fmt, ...)

@@ -25,6 +25,11 @@ struct gyve_target_ops {
 	void (*points_clear)(void *ctx);
 	void (*points_list)(void *ctx, void (*cb)(void *ctx, const char *line), void *cb_ctx);
 	ssize_t (*stats)(void *ctx, struct gyve_stat **ret);
+	/* of a stopped vCPU; see vm.h */
+	int (*msr)(void *ctx, unsigned cpu, bool write, uint32_t index, uint64_t *val);
+	int (*irq_reg)(void *ctx, unsigned cpu, enum gyve_irq_part part, uint32_t reg, uint64_t *ret);
+	int (*device)(void *ctx, unsigned cpu, bool pio, bool write, uint64_t addr, void *buf, unsigned len,
+		      struct gyve_err *err);
 };
 
 struct gyve_target {
@@ -41,6 +46,10 @@ struct gyve_target {
 	uint64_t boot_root;                /**< address-space root at the first instruction */
 	bool boot_root_known;
 	struct gyve_stop last; /**< why it is stopped now */
+	unsigned look_cpu;     /**< monitor commands look through this vCPU + 1; 0: through the one gdb has selected */
+	bool as_on;            /**< virtual addresses are those of this address space, not of the vCPU's (monitor as) */
+	bool as_has_root1;
+	uint64_t as_root, as_root1; /**< CR3, or TTBR0 and maybe TTBR1 */
 };
 
 /** A live VM, not started yet, as a target. vm and syms are borrowed, the image's path is copied. -ENOMEM. */
@@ -63,13 +72,19 @@ int gyve_target_mmu(struct gyve_target *t, unsigned cpu, struct gyve_mmu *ret, s
  * which. -EFAULT with the failed walk in w. */
 int gyve_target_translate(struct gyve_target *t, unsigned cpu, gyve_gva_t gva, struct gyve_walk *w, bool *by_layout,
 			  struct gyve_err *err);
-/** Bytes at gva as vCPU cpu sees memory. Short at the first unmapped byte; -EFAULT if none, err says why. */
+/** Bytes at gva as vCPU cpu sees memory; where a device is, by an access to it. Short at the first unmapped byte; -EFAULT if
+ * none, err says why. */
 ssize_t gyve_target_read(struct gyve_target *t, unsigned cpu, gyve_gva_t gva, void *buf, size_t len, struct gyve_err *err);
 /** All of len, or a negative errno; bytes before the first unmapped one may have been written. */
 int gyve_target_write(struct gyve_target *t, unsigned cpu, gyve_gva_t gva, const void *buf, size_t len, struct gyve_err *err);
 /** The same by guest-physical address; also while it runs. */
 ssize_t gyve_target_read_phys(struct gyve_target *t, gyve_gpa_t gpa, void *buf, size_t len, struct gyve_err *err);
 int gyve_target_write_phys(struct gyve_target *t, gyve_gpa_t gpa, const void *buf, size_t len, struct gyve_err *err);
+
+/** One access of 1, 2, 4 or 8 bytes to a device, as if vCPU cpu had made it; it has the effects such an access has. -EFAULT: no
+ * device there; -EBUSY: it runs. */
+int gyve_target_device(struct gyve_target *t, unsigned cpu, bool pio, bool write, uint64_t addr, void *buf, unsigned len,
+		       struct gyve_err *err);
 
 /** actions[ncpus]. -EBUSY: it runs already; -ENOTSUP: it cannot run. */
 int gyve_target_resume(struct gyve_target *t, const struct gyve_resume *actions, struct gyve_err *err);

@@ -95,6 +95,12 @@ int gyve_vm_reset(struct gyve_vm *vm, struct gyve_err *err);
 struct gyve_regs *gyve_vcpu_regs(struct gyve_vm *vm, unsigned cpu, unsigned groups);
 /** Mark groups as changed. */
 void gyve_vcpu_regs_dirty(struct gyve_vm *vm, unsigned cpu, unsigned groups);
+/** The backend's msr and irq_reg, while stopped. -ENOTSUP: it has none. */
+int gyve_vcpu_msr(struct gyve_vm *vm, unsigned cpu, bool write, uint32_t index, uint64_t *val);
+int gyve_vcpu_irq_reg(struct gyve_vm *vm, unsigned cpu, enum gyve_irq_part part, uint32_t reg, uint64_t *ret);
+/** One access of 1 to 8 bytes to a device, as if vCPU cpu had made it, while stopped. -EFAULT: there is none at addr. */
+int gyve_vm_device(struct gyve_vm *vm, unsigned cpu, bool pio, bool write, uint64_t addr, void *buf, unsigned len,
+		   struct gyve_err *err);
 /** Short line about a vCPU's state: "running", "halted", "stopped". */
 int gyve_vcpu_describe(struct gyve_vm *vm, unsigned cpu, char *buf, size_t size);
 

@@ -10,6 +10,11 @@ unsigned char gyve_log_levels[GYVE_LOG_SUBS] = {[0 ... GYVE_LOG_SUBS - 1] = GYVE
 static const char *const level_names[] = {"off", "error", "warn", "info", "debug"};
 static const char *const sub_names[GYVE_LOG_SUBS] = {"main", "kvm", "run", "bp", "gdb", "hermit", "load"};
 
+const char *gyve_log_name(unsigned sub)
+{
+	return sub < GYVE_LOG_SUBS ? sub_names[sub] : "";
+}
+
 static int find(const char *const *names, size_t n, const char *s, size_t len)
 {
 	for (size_t i = 0; i < n; i++)

@@ -23,31 +23,9 @@ __attribute__((format(printf, 2, 3))) static void add(struct text *x, const char
 		x->len += (size_t)n;
 }
 
-static const char *const x86_vectors[32] = {
-	[0] = "#DE divide error",
-	[1] = "#DB debug",
-	[2] = "NMI",
-	[3] = "#BP breakpoint",
-	[4] = "#OF overflow",
-	[5] = "#BR bound",
-	[6] = "#UD invalid opcode",
-	[7] = "#NM device not available",
-	[8] = "#DF double fault",
-	[10] = "#TS invalid TSS",
-	[11] = "#NP segment not present",
-	[12] = "#SS stack fault",
-	[13] = "#GP general protection",
-	[14] = "#PF page fault",
-	[16] = "#MF x87 error",
-	[17] = "#AC alignment check",
-	[18] = "#MC machine check",
-	[19] = "#XM SIMD error",
-	[21] = "#CP control protection",
-};
-
 static void add_vector(struct text *x, const struct gyve_x86_regs *r)
 {
-	const char *name = r->exc_nr < 32 ? x86_vectors[r->exc_nr] : NULL;
+	const char *name = gyve_x86_vector_name(r->exc_nr);
 
 	if (!r->exc_pending && !r->exc_injected)
 		return;

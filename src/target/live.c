@@ -81,6 +81,22 @@ static ssize_t live_stats(void *ctx, struct gyve_stat **ret)
 	return gyve_vm_stats(ctx, ret);
 }
 
+static int live_msr(void *ctx, unsigned cpu, bool write, uint32_t index, uint64_t *val)
+{
+	return gyve_vcpu_msr(ctx, cpu, write, index, val);
+}
+
+static int live_irq_reg(void *ctx, unsigned cpu, enum gyve_irq_part part, uint32_t reg, uint64_t *ret)
+{
+	return gyve_vcpu_irq_reg(ctx, cpu, part, reg, ret);
+}
+
+static int live_device(void *ctx, unsigned cpu, bool pio, bool write, uint64_t addr, void *buf, unsigned len,
+		       struct gyve_err *err)
+{
+	return gyve_vm_device(ctx, cpu, pio, write, addr, buf, len, err);
+}
+
 static const struct gyve_target_ops live_ops = {
 	.name = "live",
 	.stopped = live_stopped,
@@ -98,6 +114,9 @@ static const struct gyve_target_ops live_ops = {
 	.points_clear = live_points_clear,
 	.points_list = live_points_list,
 	.stats = live_stats,
+	.msr = live_msr,
+	.irq_reg = live_irq_reg,
+	.device = live_device,
 };
 
 int gyve_target_live(struct gyve_target *ret, struct gyve_vm *vm, const struct gyve_symtab *syms, const char *image)

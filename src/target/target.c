@@ -65,6 +65,12 @@ int gyve_target_mmu(struct gyve_target *t, unsigned cpu, struct gyve_mmu *ret, s
 	if (res < 0)
 		return res;
 	gyve_mmu_from_regs(ret, r);
+	if (t->as_on && ret->arch == GYVE_X86_64) {
+		ret->x86.cr3 = t->as_root;
+	} else if (t->as_on) {
+		ret->a64.ttbr0 = t->as_root;
+		ret->a64.ttbr1 = t->as_has_root1 ? t->as_root1 : ret->a64.ttbr1;
+	}
 	if (!ret->pa_bits && t->caps)
 		ret->pa_bits = t->caps->pa_bits;
 	return 0;
@@ -87,7 +93,7 @@ static uint64_t layout_find(struct gyve_target *t, unsigned cpu, gyve_gva_t gva,
 
 	if (!t->layout || gyve_target_regs(t, cpu, GYVE_REGS_SYS, &r, NULL) < 0)
 		return 0;
-	if (!t->boot_root_known || t->arch->root(r) != t->boot_root)
+	if (!t->boot_root_known || (t->as_on ? t->as_root : t->arch->root(r)) != t->boot_root)
 		return 0;
 	for (unsigned i = 0; i < t->layout->nsegs; i++) {
 		uint64_t off = gva - t->layout->seg[i].gva;
@@ -133,6 +139,33 @@ int gyve_target_translate(struct gyve_target *t, unsigned cpu, gyve_gva_t gva, s
 	return explain(&mmu, gva, w, err);
 }
 
+int gyve_target_device(struct gyve_target *t, unsigned cpu, bool pio, bool write, uint64_t addr, void *buf, unsigned len,
+		       struct gyve_err *err)
+{
+	if (!t->ops->device)
+		return gyve_err_set(err, -ENOTSUP, "this target has no devices");
+	if (!gyve_target_stopped(t))
+		return gyve_err_set(err, -EBUSY, "the guest is running");
+	return t->ops->device(t->ctx, cpu, pio, write, addr, buf, len, err);
+}
+
+/* One access to the device at gpa, of a width that its registers are likely to have. Bytes moved, or -EFAULT. */
+static ssize_t move_device(struct gyve_target *t, unsigned cpu, gyve_gpa_t gpa, void *in, const void *out, size_t len,
+			   struct gyve_err *err)
+{
+	unsigned width = len == 8 && gpa % 8 == 0 ? 8 : len >= 4 && gpa % 4 == 0 ? 4 : len >= 2 && gpa % 2 == 0 ? 2 : 1;
+	uint8_t buf[8] = {0};
+
+	if (out)
+		memcpy(buf, out, width);
+	int ret = gyve_target_device(t, cpu, false, out, gpa, buf, width, err);
+	if (ret < 0)
+		return ret;
+	if (in)
+		memcpy(in, buf, width);
+	return width;
+}
+
 /* Move bytes by the live walk, or by the layout where that gives nothing. */
 static ssize_t move(struct gyve_target *t, unsigned cpu, gyve_gva_t gva, void *in, const void *out, size_t len,
 		    struct gyve_err *err)
@@ -153,6 +186,11 @@ static ssize_t move(struct gyve_target *t, unsigned cpu, gyve_gva_t gva, void *i
 		len = avail < len ? avail : len;
 		n = in ? t->phys.read(t->phys.ctx, gpa, in, len) : t->phys.write(t->phys.ctx, gpa, out, len);
 		if (n > 0)
+			return n;
+	}
+	if (fault.status == GYVE_WALK_OK && t->ops->device) {
+		n = move_device(t, cpu, fault.gpa, in, out, len, err);
+		if (n > 0 || n != -EFAULT)
 			return n;
 	}
 	return explain(&mmu, gva, &fault, err);
@@ -186,24 +224,42 @@ int gyve_target_write(struct gyve_target *t, unsigned cpu, gyve_gva_t gva, const
 	return 0;
 }
 
+/* As move(), by guest-physical address. */
+static ssize_t move_phys(struct gyve_target *t, gyve_gpa_t gpa, void *in, const void *out, size_t len, struct gyve_err *err)
+{
+	ssize_t n = in ? t->phys.read(t->phys.ctx, gpa, in, len) : t->phys.write(t->phys.ctx, gpa, out, len);
+
+	if (n > 0)
+		return n;
+	n = t->ops->device && gyve_target_stopped(t) ? move_device(t, 0, gpa, in, out, len, err) : -EFAULT;
+	return n != -EFAULT ? n : gyve_err_set(err, -EFAULT, "there is no memory at gpa 0x%" PRIx64, gpa);
+}
+
 ssize_t gyve_target_read_phys(struct gyve_target *t, gyve_gpa_t gpa, void *buf, size_t len, struct gyve_err *err)
 {
-	ssize_t n = len ? t->phys.read(t->phys.ctx, gpa, buf, len) : 0;
-	if (n < 0)
-		gyve_err_set(err, (int)n, "there is no memory at gpa 0x%" PRIx64, gpa);
-	return n;
+	size_t done = 0;
+
+	while (done < len && gpa + done >= gpa) {
+		ssize_t n = move_phys(t, gpa + done, (uint8_t *)buf + done, NULL, len - done, err);
+		if (n <= 0)
+			return done ? (ssize_t)done : n ? n : -EFAULT;
+		done += (size_t)n;
+	}
+	return (ssize_t)done;
 }
 
 int gyve_target_write_phys(struct gyve_target *t, gyve_gpa_t gpa, const void *buf, size_t len, struct gyve_err *err)
 {
-	ssize_t n;
+	size_t done = 0;
 
 	if (!t->phys.write)
 		return gyve_err_set(err, -EROFS, "memory of this target cannot be written");
-	n = len ? t->phys.write(t->phys.ctx, gpa, buf, len) : 0;
-	if (n < 0 || (size_t)n != len)
-		return gyve_err_set(err, n < 0 ? (int)n : -EFAULT, "there is no memory at gpa 0x%" PRIx64,
-				    n < 0 ? gpa : gpa + (uint64_t)n);
+	while (done < len) {
+		ssize_t n = move_phys(t, gpa + done, NULL, (const uint8_t *)buf + done, len - done, err);
+		if (n <= 0)
+			return n ? (int)n : -EFAULT;
+		done += (size_t)n;
+	}
 	return 0;
 }
 

@@ -158,6 +158,56 @@ static void test_monitor(void **state)
 	assert_int_equal(monitor("assist", &err), 0);
 	assert_non_null(strstr(text, "pxor"));
 	assert_null(strstr(text, "exit"));
+	static const char *const more[] = {"regs",
+					   "sregs",
+					   "info registers",
+					   "info registers -a",
+					   "info mem",
+					   "info tlb",
+					   "as",
+					   "as 0x1000",
+					   "as off",
+					   "cpu 0",
+					   "cpu auto",
+					   "log",
+					   "gva2gpa 0x1010",
+					   "gva2gpa 0x9000",
+					   "xp /4gx 0x1000",
+					   "xp /9c 0x1ffc",
+					   "help as"};
+	for (size_t i = 0; i < GYVE_ARRAY_SIZE(more); i++)
+		assert_int_equal(monitor(more[i], &err), 0);
+	memcpy(ram + 0x123, "sought", 6);
+	assert_int_equal(monitor("search -p 0 0x10000 \"sought\"", &err), 0);
+	assert_non_null(strstr(text, "0x0000000000001123"));
+	assert_int_equal(monitor("search 0x1000 0x1000 73 6f75", &err), 0);
+	assert_non_null(strstr(text, "1 found"));
+	static const char *const bad[] = {"xp /0x 0",
+					  "xp /4q 0",
+					  "xp",
+					  "search",
+					  "search 0 4 abc",
+					  "search 0 4 \"",
+					  "search 0 x 41",
+					  "cpu 1",
+					  "log what",
+					  "info nothing",
+					  "as nowhere",
+					  "as 1 2",
+					  "info registers b",
+					  "gic",
+					  "in 0x10000",
+					  "out 1",
+					  "in /x 1",
+					  "idt 256",
+					  "msr",
+					  "vtop $nothing",
+					  "lapic",
+					  "pt 1+",
+					  "regs too much"};
+	for (size_t i = 0; i < GYVE_ARRAY_SIZE(bad); i++)
+		if (monitor(bad[i], &err) >= 0)
+			fail_msg("monitor %s was taken", bad[i]);
 	assert_int_equal(monitor("frobnicate 1", &err), -ENOENT);
 	assert_non_null(strstr(err.text, "frobnicate"));
 	assert_int_equal(monitor("vtop", &err), -EINVAL);

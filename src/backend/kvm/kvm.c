@@ -386,6 +386,8 @@ const struct gyve_backend_ops gyve_backend_kvm = {
 	.unhalt = unhalt,
 	.tsc = kvm_host_tsc,
 	.translate = kvm_host_translate,
+	.msr = kvm_host_msr,
+	.irq_reg = kvm_host_irq_reg,
 #ifdef __aarch64__
 	.sync_code = kvm_host_sync_code,
 #endif

@@ -329,3 +329,34 @@ int kvm_host_translate(struct gyve_bvcpu *v, gyve_gva_t gva, gyve_gpa_t *ret)
 	(void)v, (void)gva, (void)ret;
 	return -ENOTSUP;
 }
+
+int kvm_host_msr(struct gyve_bvcpu *v, bool write, uint32_t index, uint64_t *val)
+{
+	uint64_t id = KVM_REG_ARM64 | KVM_REG_SIZE_U64 | KVM_REG_ARM64_SYSREG | (index & 0xffff);
+
+	return write ? kvm_a64_set_one(v, id, val) : kvm_a64_get_one(v, id, val);
+}
+
+int kvm_host_irq_reg(struct gyve_bvcpu *v, enum gyve_irq_part part, uint32_t reg, uint64_t *ret)
+{
+	static const uint32_t groups[] = {[GYVE_IRQ_LOCAL] = KVM_DEV_ARM_VGIC_GRP_REDIST_REGS,
+					  [GYVE_IRQ_GLOBAL] = KVM_DEV_ARM_VGIC_GRP_DIST_REGS,
+					  [GYVE_IRQ_CPU] = KVM_DEV_ARM_VGIC_GRP_CPU_SYSREGS};
+	uint64_t mpidr, wide = 0;
+	uint32_t narrow = 0;
+
+	if (v->vm->host->gic < 0 || part >= GYVE_ARRAY_SIZE(groups))
+		return -ENOENT;
+	int r = kvm_a64_get_one(v, ARM64_SYS_REG(3, 0, 0, 0, 5), &mpidr);
+	if (r < 0)
+		return r;
+	uint64_t affinity = (mpidr >> 32 & 0xff) << 24 | (mpidr & 0xffffff);
+	struct kvm_device_attr a = {.group = groups[part],
+				    .attr = affinity << KVM_DEV_ARM_VGIC_V3_MPIDR_SHIFT | reg,
+				    .addr = part == GYVE_IRQ_CPU ? (uintptr_t)&wide : (uintptr_t)&narrow};
+	r = kvm_ioctl(v->vm->host->gic, KVM_GET_DEVICE_ATTR, &a);
+	if (r < 0)
+		return r;
+	*ret = part == GYVE_IRQ_CPU ? wide : narrow;
+	return 0;
+}
