@@ -63,7 +63,8 @@ machine_run() {
 	done
 	shift
 	exec "$here/../hosts/run" "$MACHINE" ${MACHINE_MODEL:+--model "$MACHINE_MODEL"} --timeout 120 "${machine_options[@]}" --copy "$GYVE:/bin/gyve" \
-		--copy "${*: -1}:/guest/image" -- gyve run "${@:1:$#-1}" /guest/image \
+		--copy "${*: -1}:/guest/image" -- gyve run ${GYVE_BREAK_STRATEGY:+--break-strategy="$GYVE_BREAK_STRATEGY"} \
+		${GYVE_WATCH_STRATEGY:+--watch-strategy="$GYVE_WATCH_STRATEGY"} "${@:1:$#-1}" /guest/image \
 		${guest_args[@]+"${guest_args[@]}"}
 }
 
