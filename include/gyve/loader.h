@@ -51,6 +51,8 @@ int gyve_elf_copy(const struct gyve_elf *elf, const struct gyve_memmap *mem, uin
  * Refuses DT_NEEDED, REL, unknown types and targets outside the image. */
 int gyve_elf_relocate(const struct gyve_elf *elf, const struct gyve_memmap *mem, uint64_t bias, struct gyve_err *err);
 
+struct gyve_filemap;
+
 /** What the user asked for; borrowed strings. */
 struct gyve_boot_params {
 	const char *path;  /**< image path as given */
@@ -59,9 +61,12 @@ struct gyve_boot_params {
 	unsigned ncpus;
 	bool aslr;
 	uint32_t tsc_khz;
-	const char *const *args; /**< after IMAGE, NULL-terminated */
-	const char *const *env;  /**< "K=V", NULL-terminated */
-	bool strict;             /**< an unknown port or MMIO access ends the guest */
+	const char *const *args;    /**< after IMAGE, NULL-terminated */
+	const char *const *env;     /**< "K=V", NULL-terminated */
+	struct gyve_filemap *files; /**< what a guest that opens files finds; borrowed, NULL: nothing */
+	const char *tempdir;        /**< where files at unmapped paths go; NULL: TMPDIR */
+	bool no_input;              /**< standard input is not the guest's */
+	bool strict;                /**< an unknown port or MMIO access ends the guest */
 };
 
 /** Where the loaded image ended up: what breakpoints and symbols need. */

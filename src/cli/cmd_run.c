@@ -1,8 +1,11 @@
 /* gyve run: put the rooms together, wait for the guest's end, turn it into an exit status. */
+#include "config.h"
+
 #include "cmd.h"
 #include "opts.h"
 
 #include "../base/io.h"
+#include "gyve/filemap.h"
 #include "gyve/log.h"
 
 #include <errno.h>
@@ -21,6 +24,7 @@ struct run {
 	int out_fd; /* -1: discard */
 	bool close_out;
 	int signal_fd;
+	struct gyve_filemap *files;
 	struct gyve_symtab *syms;
 	struct gyve_server *server;
 	struct gyve_vm *vm;
@@ -72,7 +76,7 @@ static int open_output(struct run *r, struct gyve_err *err)
 	const char *path = r->opts.output;
 
 	r->out_fd = STDOUT_FILENO;
-	if (!path) {
+	if (!path || strcmp(path, "stdio") == 0) {
 		/* standard output belongs to the protocol then */
 		if (r->opts.gdb && r->opts.listen.kind == GYVE_LISTEN_STDIO)
 			r->out_fd = STDERR_FILENO;
@@ -82,11 +86,26 @@ static int open_output(struct run *r, struct gyve_err *err)
 		r->out_fd = -1;
 		return 0;
 	}
+	if (strncmp(path, "file:", 5) == 0)
+		path += 5;
 	r->out_fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
 	if (r->out_fd < 0)
 		return gyve_err_set(err, -errno, "cannot create the output file %s: %s", path, strerror(errno));
 	r->close_out = true;
 	return 0;
+}
+
+static int open_files(struct run *r, struct gyve_err *err)
+{
+	const struct gyve_opts *o = &r->opts;
+	int ret = gyve_filemap_create(&r->files);
+
+	if (ret < 0)
+		return gyve_err_set(err, ret, "no memory");
+	gyve_filemap_temp_flags(r->files, (o->io_direct ? O_DIRECT : 0) | (o->io_sync ? O_SYNC : 0));
+	for (size_t i = 0; ret == 0 && i < o->nfile_mappings; i++)
+		ret = gyve_filemap_add(r->files, o->file_mappings[i], err);
+	return ret;
 }
 
 static int create_status(int code)
@@ -130,10 +149,15 @@ static int set_up(struct run *r)
 
 	if (gyve_file_map(o->image, &r->image, &r->image_size, &err) < 0)
 		return fail(&err, GYVE_STATUS_IMAGE);
+	if (open_files(r, &err) < 0)
+		return fail(&err, GYVE_STATUS_USAGE);
 	if (open_output(r, &err) < 0 || open_signals(r, &err) < 0)
 		return fail(&err, GYVE_STATUS_FAILED);
 	if (o->gdb && gyve_server_open(&r->server, &o->listen, &err) < 0)
 		return fail(&err, GYVE_STATUS_FAILED);
+	vo.boot.files = r->files;
+	vo.boot.tempdir = o->tempdir;
+	vo.boot.no_input = o->gdb && o->listen.kind == GYVE_LISTEN_STDIO;
 	ret = gyve_vm_create(&vo, &r->vm, &err);
 	if (ret < 0)
 		return fail(&err, create_status(ret));
@@ -187,6 +211,7 @@ static void tear_down(struct run *r)
 	if (r->syms)
 		gyve_symtab_destroy(r->syms);
 	gyve_server_close(r->server);
+	gyve_filemap_destroy(r->files);
 	if (r->close_out && r->out_fd >= 0)
 		close(r->out_fd);
 	if (r->signal_fd >= 0)

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 extern char **environ;
 
@@ -203,6 +204,61 @@ static int set_no_probe_cache(struct gyve_opts *o, const char *value, struct gyv
 	return 0;
 }
 
+static int set_file_mapping(struct gyve_opts *o, const char *value, struct gyve_err *err)
+{
+	const char **list = realloc(o->file_mappings, (o->nfile_mappings + 2) * sizeof(*list));
+
+	(void)err;
+	if (!list)
+		return -ENOMEM;
+	o->file_mappings = list;
+	list[o->nfile_mappings++] = value;
+	list[o->nfile_mappings] = NULL;
+	return 0;
+}
+
+static int set_tempdir(struct gyve_opts *o, const char *value, struct gyve_err *err)
+{
+	(void)err;
+	o->tempdir = value;
+	return 0;
+}
+
+static int set_isolation(struct gyve_opts *o, const char *value, struct gyve_err *err)
+{
+	static const char *const names[] = {
+		[GYVE_ISOLATION_NORMAL] = "normal", [GYVE_ISOLATION_STRICT] = "strict", [GYVE_ISOLATION_NONE] = "none", NULL};
+	int i = choose(names, value, err);
+
+	o->isolation = i < 0 ? GYVE_ISOLATION_NORMAL : (enum gyve_isolation)i;
+	return i < 0 ? i : 0;
+}
+
+/* host=direct,sync in any order and case; what has no = means nothing special. */
+static int set_io_mode(struct gyve_opts *o, const char *value, struct gyve_err *err)
+{
+	static const char prefix[] = "host=";
+	const char *p = value + sizeof(prefix) - 1;
+
+	o->io_direct = o->io_sync = false;
+	if (!strchr(value, '='))
+		return 0;
+	if (strncasecmp(value, prefix, sizeof(prefix) - 1) != 0)
+		return gyve_err_set(err, -EINVAL, "'%.60s' is not an I/O mode: write host=direct, host=sync or both", value);
+	while (*p) {
+		size_t n = strcspn(p, ",");
+		if (n == 6 && strncasecmp(p, "direct", n) == 0)
+			o->io_direct = true;
+		else if (n == 4 && strncasecmp(p, "sync", n) == 0)
+			o->io_sync = true;
+		else
+			return gyve_err_set(err, -EINVAL, "'%.60s' is not an I/O mode: write host=direct, host=sync or both",
+					    value);
+		p += n + (p[n] == ',');
+	}
+	return 0;
+}
+
 static int set_log(struct gyve_opts *o, const char *value, struct gyve_err *err)
 {
 	(void)err;
@@ -232,6 +288,10 @@ static const struct option_row rows[] = {
 	{0, "no-aslr", NONE, NULL, set_no_aslr},
 	{'e', "env-vars", REQUIRED, NULL, set_env},
 	{'o', "output", REQUIRED, NULL, set_output},
+	{0, "file-mapping", REQUIRED, NULL, set_file_mapping},
+	{0, "tempdir", REQUIRED, NULL, set_tempdir},
+	{0, "file-isolation", REQUIRED, NULL, set_isolation},
+	{0, "io-mode", REQUIRED, NULL, set_io_mode},
 	{0, "stats", NONE, NULL, set_stats},
 	{0, "strict", NONE, NULL, set_strict},
 	{0, "break-strategy", REQUIRED, "GYVE_BREAK_STRATEGY", set_break_strategy},
@@ -251,7 +311,12 @@ static const char help[] =
 	"  -s, --gdb-port [PORT]     the same as --gdb=PORT [HERMIT_GDB_PORT]\n"
 	"      --no-aslr             load a position-independent image at a fixed address\n"
 	"  -e, --env-vars K=V        a variable of the guest's environment (repeat); 'host': all of the host's\n"
-	"  -o, --output FILE         guest output to a new FILE; 'none' discards it [standard output]\n"
+	"  -o, --output WHERE        guest output: FILE or file:FILE (a new one), none, stdio [standard output]\n"
+	"      --file-mapping H:G[:ro]\n"
+	"                            the guest finds host file or directory H at its path G (repeat); ro: only to read\n"
+	"      --tempdir DIR         where files go that the guest makes at other paths [TMPDIR]\n"
+	"      --file-isolation HOW  Landlock around gyve: normal (as far as the kernel can), strict or none\n"
+	"      --io-mode host=MODE   direct, sync or both, for files in the temporary directory\n"
 	"      --stats               print exits and assisted instructions at the end, on standard error\n"
 	"      --strict              an access to an unknown port or address ends the guest\n"
 	"      --break-strategy HOW  software breakpoints by auto, native, internal-error, debug-register or step\n"
@@ -386,6 +451,8 @@ int gyve_opts_parse(struct gyve_opts *ret, int argc, char **argv, struct gyve_er
 void gyve_opts_deinit(struct gyve_opts *o)
 {
 	free(o->env);
+	free(o->file_mappings);
+	o->file_mappings = NULL;
 	o->env = NULL;
 	o->nenv = 0;
 }

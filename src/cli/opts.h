@@ -1,6 +1,7 @@
 /* Private to src/cli: options by table. Parsing prints nothing and opens nothing. */
 #ifndef GYVE_OPTS_H
 #define GYVE_OPTS_H
+#include "gyve/isolate.h"
 #include "gyve/target.h"
 
 struct gyve_opts {
@@ -15,6 +16,11 @@ struct gyve_opts {
 	const char *log;    /**< NULL: not given */
 	const char **env;   /**< "K=V", NULL-terminated; the array is owned, the strings are borrowed */
 	size_t nenv;
+	const char **file_mappings; /**< HOST:GUEST[:ro], NULL-terminated or NULL; the array is owned */
+	size_t nfile_mappings;
+	const char *tempdir; /**< NULL: TMPDIR */
+	enum gyve_isolation isolation;
+	bool io_direct, io_sync; /**< for files in the temporary directory */
 	const char *image;       /**< NULL: missing */
 	const char *const *args; /**< after IMAGE, NULL-terminated, borrowed from argv */
 };

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "gyve/filemap.h"
 #include "hermit.h"
 
 /* --- bootargs */
@@ -180,6 +181,23 @@ static void add_arm(void *fdt, int *r)
 	end(fdt, r);
 }
 
+static void add_mounts(const struct hermit *h, void *fdt, int *r)
+{
+	static const size_t most = HERMIT_FDT_MAX; /* more does not fit anyway */
+	char *list = h->params->files && !*r ? malloc(most) : NULL;
+	size_t len = list ? gyve_filemap_mounts(h->params->files, list, most) : 0;
+
+	if (len > most)
+		*r = -FDT_ERR_NOSPACE;
+	if (len) {
+		begin(fdt, r, "uhyve,mounts");
+		if (!*r)
+			*r = fdt_property(fdt, "mounts", list, (int)len);
+		end(fdt, r);
+	}
+	free(list);
+}
+
 static void add_nodes(const struct hermit *h, void *fdt, const char *bootargs, int *r)
 {
 	begin(fdt, r, "");
@@ -187,6 +205,7 @@ static void add_nodes(const struct hermit *h, void *fdt, const char *bootargs, i
 	prop_u32(fdt, r, "#address-cells", 2);
 	prop_u32(fdt, r, "#size-cells", 2);
 	add_memory(h, fdt, r);
+	add_mounts(h, fdt, r);
 	add_cpus(h, fdt, r);
 	if (h->elf->machine == EM_AARCH64)
 		add_arm(fdt, r);
@@ -218,6 +237,7 @@ int hermit_write_fdt(const struct hermit *h, struct gyve_err *err)
 	bool full = r == -FDT_ERR_NOSPACE || (w && w->full);
 	free(w);
 	if (full)
-		return gyve_err_set(err, -E2BIG, "arguments and environment do not fit the guest's device tree (16 KiB)");
+		return gyve_err_set(err, -E2BIG,
+				    "arguments, environment and mount points do not fit the guest's device tree (16 KiB)");
 	return r ? gyve_err_set(err, -EIO, "cannot write the device tree: %s", fdt_strerror(r)) : 0;
 }

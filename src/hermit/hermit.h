@@ -2,6 +2,7 @@
 #ifndef GYVE_HERMIT_H
 #define GYVE_HERMIT_H
 #include <pthread.h>
+#include <sys/uio.h>
 
 #include "gyve/loader.h"
 
@@ -19,6 +20,13 @@ enum {
 	HERMIT_A64_WINDOW = 0x4000, /* aarch64: hypercall addresses, no memory behind them */
 };
 
+struct hermit_file;
+struct hermit_files {
+	struct hermit_file *open; /* ascending numbers */
+	size_t n;
+	int used; /* numbers given out */
+};
+
 struct hermit {
 	const struct gyve_elf *elf;
 	const struct gyve_boot_params *params;
@@ -29,6 +37,7 @@ struct hermit {
 	unsigned interface; /* version the image asks for */
 	bool legacy;        /* older than 0.10: more of the first GiB is mapped */
 	uint32_t pci_address;
+	struct hermit_files files;
 };
 
 static inline uint64_t hermit_image_end(const struct hermit *h)
@@ -68,13 +77,24 @@ void hermit_cpu_init(void *state, unsigned cpu, struct gyve_regs *r);
 /* hypercall.c */
 enum gyve_access_result hermit_access(void *state, struct gyve_access *a, int *code, struct gyve_err *err);
 /* files.c: descriptors and paths. Values are what the guest gets: a count, or a negative Linux errno. */
-/* May wait for input: with h->lock (which the caller holds) given up, and -EINTR when the vCPU is wanted elsewhere. */
-int64_t hermit_file_read(struct hermit *h, const struct gyve_access *a, int fd, void *buf, uint64_t len);
-int64_t hermit_file_write(struct hermit *h, int fd, const void *buf, uint64_t len);
+/* Read and write take the pieces of a buffer, v[n], none of which is empty. They may wait for the host: with h->lock (which the
+ * caller holds) given up, and -EINTR when the vCPU is wanted elsewhere. */
+int64_t hermit_file_read(struct hermit *h, const struct gyve_access *a, int fd, const struct iovec *v, int n);
+int64_t hermit_file_write(struct hermit *h, const struct gyve_access *a, int fd, const struct iovec *v, int n);
 int64_t hermit_file_seek(struct hermit *h, int fd, int64_t offset, int whence);
 int hermit_file_open(struct hermit *h, const char *path, int flags, int mode);
 int hermit_file_close(struct hermit *h, int fd);
 int hermit_file_unlink(struct hermit *h, const char *path);
+/* All descriptors; numbers begin anew. */
+void hermit_files_close(struct hermit *h);
+/* What waits at standard input, at once: bytes, 0 if there is nothing. */
+int64_t hermit_input(const struct hermit *h, void *buf, size_t len);
+/* dirs.c: 0 or a positive errno; getdents: bytes (0: the end) or a negative errno. attr: 120 bytes. */
+enum { HERMIT_ATTR_SIZE = 120 };
+int64_t hermit_getdents(struct hermit *h, int fd, void *buf, uint64_t len);
+int hermit_stat(struct hermit *h, const char *path, bool follow, uint8_t *attr);
+int hermit_fstat(struct hermit *h, int fd, uint8_t *attr);
+int hermit_mkdir(struct hermit *h, const char *path);
 /* args.c: Cmdsize and Cmdval. */
 void hermit_fill_cmdsize(const struct hermit *h, uint8_t *block);
 int hermit_copy_args(const struct hermit *h, gyve_gpa_t argv, gyve_gpa_t envp);

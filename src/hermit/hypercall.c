@@ -60,10 +60,29 @@ static enum gyve_access_result v2_put_buffer(struct call *c)
 	return put_buffer(c, get_le64(c->block + 8), get_le64(c->block));
 }
 
-/* Nothing ever waits to be read. */
+/* What waits, never a wait: a guest that wants one asks again. */
 static enum gyve_access_result v2_get_buffer(struct call *c)
 {
-	put_le64(c->block + 8, 0);
+	uint64_t len = get_le64(c->block), buf = get_le64(c->block + 16);
+	void *p = gyve_memmap_ptr(c->h->map, buf, len);
+
+	if (len && !p)
+		return bad_pointer(c, "buffer", buf);
+	put_le64(c->block + 8, (uint64_t)hermit_input(c->h, p, len));
+	return GYVE_ACCESS_DONE;
+}
+
+/* An `in` from the port, a load from the window: the next byte of the input, all ones when none waits. */
+static enum gyve_access_result get_byte(struct hermit *h, struct gyve_access *a)
+{
+	uint8_t byte;
+
+	pthread_mutex_lock(&h->lock);
+	bool have = hermit_input(h, &byte, 1) == 1;
+	pthread_mutex_unlock(&h->lock);
+	memset(a->data, have ? 0 : 0xff, a->len);
+	if (have)
+		a->data[0] = byte;
 	return GYVE_ACCESS_DONE;
 }
 
@@ -96,53 +115,89 @@ static enum gyve_access_result cmdval(struct call *c)
 
 /* --- files */
 
-/* Version 1 gives guest-virtual buffers: page by page through the vCPU's own tables. Calls fn for each piece. */
-static int64_t each_piece(struct call *c, gyve_gva_t gva, uint64_t len,
-			  int64_t (*fn)(struct call *c, int fd, void *p, uint64_t n), int fd, bool once)
+/* A guest buffer where it lies in host memory. */
+struct pieces {
+	struct iovec v[64];
+	int n;
+	uint64_t len;
+};
+
+static void add_piece(struct pieces *p, uint8_t *at, uint64_t len)
+{
+	struct iovec *last = p->n ? &p->v[p->n - 1] : NULL;
+
+	if (last && (uint8_t *)last->iov_base + last->iov_len == at)
+		last->iov_len += len;
+	else
+		p->v[p->n++] = (struct iovec){at, len};
+	p->len += len;
+}
+
+/* Version 1 gives guest-virtual buffers: page by page through the vCPU's own tables, as far as there are pages, and as pieces
+ * there is room for. -EFAULT: not even the first. */
+static int virtual_pieces(struct call *c, gyve_gva_t gva, uint64_t len, struct pieces *ret)
 {
 	const struct gyve_regs *r = c->a->regs(c->a->ctx, GYVE_REGS_SYS);
 	struct gyve_mem phys = gyve_memmap_mem(c->h->map);
 	struct gyve_mmu mmu;
-	uint64_t done = 0;
 
+	ret->n = 0;
+	ret->len = 0;
 	if (!r)
 		return -EIO;
 	if (len > c->h->ram_len) /* no buffer is; one page may be mapped very often */
 		return -EFAULT;
 	gyve_mmu_from_regs(&mmu, r);
-	while (done < len) {
+	while (ret->len < len && ret->n < (int)GYVE_ARRAY_SIZE(ret->v)) {
+		gyve_gva_t at = gva + ret->len;
 		struct gyve_walk w;
-		if (gyve_walk(&mmu, &phys, gva + done, &w) < 0)
-			return done ? (int64_t)done : -EFAULT;
-		uint64_t left = w.page_size - ((gva + done) & (w.page_size - 1)), n = len - done < left ? len - done : left;
-		void *p = gyve_memmap_ptr(c->h->map, w.gpa, n);
-		if (!p)
-			return done ? (int64_t)done : -EFAULT;
-		int64_t got = fn(c, fd, p, n);
-		if (got < 0)
-			return done ? (int64_t)done : got;
-		done += (uint64_t)got;
-		if ((uint64_t)got < n || once)
+		if (gyve_walk(&mmu, &phys, at, &w) < 0)
 			break;
+		uint64_t left = w.page_size - (at & (w.page_size - 1)), n = len - ret->len < left ? len - ret->len : left;
+		uint8_t *p = gyve_memmap_ptr(c->h->map, w.gpa, n);
+		if (!p)
+			break;
+		add_piece(ret, p, n);
 	}
+	return len && !ret->len ? -EFAULT : 0;
+}
+
+/* Later versions give physical ones. */
+static int physical_pieces(struct call *c, gyve_gpa_t gpa, uint64_t len, struct pieces *ret)
+{
+	uint8_t *p = gyve_memmap_ptr(c->h->map, gpa, len);
+
+	ret->n = 0;
+	ret->len = 0;
+	if (len && p)
+		add_piece(ret, p, len);
+	return len && !p ? -EFAULT : 0;
+}
+
+/* All of it, or what was written before an error; that error if nothing was. */
+static int64_t write_virtual(struct call *c, int fd, gyve_gva_t buf, uint64_t len)
+{
+	struct pieces p;
+	uint64_t done = 0;
+
+	do {
+		int64_t r = virtual_pieces(c, buf + done, len - done, &p);
+		if (r == 0)
+			r = hermit_file_write(c->h, c->a, fd, p.v, p.n);
+		if (r < 0)
+			return done ? (int64_t)done : r;
+		done += (uint64_t)r;
+		if ((uint64_t)r < p.len)
+			break;
+	} while (done < len);
 	return (int64_t)done;
-}
-
-static int64_t write_piece(struct call *c, int fd, void *p, uint64_t n)
-{
-	return hermit_file_write(c->h, fd, p, n);
-}
-
-static int64_t read_piece(struct call *c, int fd, void *p, uint64_t n)
-{
-	return hermit_file_read(c->h, c->a, fd, p, n);
 }
 
 static enum gyve_access_result v1_write(struct call *c)
 {
 	int fd = (int32_t)get_le32(c->block);
 	uint64_t buf = get_le64(c->block + 4), len = get_le64(c->block + 12);
-	int64_t n = each_piece(c, buf, len, write_piece, fd, false);
+	int64_t n = write_virtual(c, fd, buf, len);
 
 	/* the call has no place for an error */
 	if (n == -EFAULT || (n >= 0 && (uint64_t)n < len))
@@ -157,29 +212,30 @@ static enum gyve_access_result v1_write(struct call *c)
 static enum gyve_access_result v1_read(struct call *c)
 {
 	int fd = (int32_t)get_le32(c->block);
-	int64_t n = each_piece(c, get_le64(c->block + 4), get_le64(c->block + 12), read_piece, fd, true);
+	struct pieces p;
+	int64_t n = virtual_pieces(c, get_le64(c->block + 4), get_le64(c->block + 12), &p);
 
-	put_le64(c->block + 20, (uint64_t)n);
+	put_le64(c->block + 20, (uint64_t)(n < 0 ? n : hermit_file_read(c->h, c->a, fd, p.v, p.n)));
 	return GYVE_ACCESS_DONE;
 }
 
 static enum gyve_access_result v2_write(struct call *c)
 {
-	uint64_t len = get_le64(c->block), buf = get_le64(c->block + 16);
-	void *p = gyve_memmap_ptr(c->h->map, buf, len);
 	int fd = (int32_t)get_le32(c->block + 24);
+	struct pieces p;
+	int64_t n = physical_pieces(c, get_le64(c->block + 16), get_le64(c->block), &p);
 
-	put_le64(c->block + 8, (uint64_t)(len && !p ? -EFAULT : hermit_file_write(c->h, fd, p, len)));
+	put_le64(c->block + 8, (uint64_t)(n < 0 ? n : hermit_file_write(c->h, c->a, fd, p.v, p.n)));
 	return GYVE_ACCESS_DONE;
 }
 
 static enum gyve_access_result v2_read(struct call *c)
 {
-	uint64_t len = get_le64(c->block), buf = get_le64(c->block + 16);
-	void *p = gyve_memmap_ptr(c->h->map, buf, len);
 	int fd = (int32_t)get_le32(c->block + 24);
+	struct pieces p;
+	int64_t n = physical_pieces(c, get_le64(c->block + 16), get_le64(c->block), &p);
 
-	put_le64(c->block + 8, (uint64_t)(len && !p ? -EFAULT : hermit_file_read(c->h, c->a, fd, p, len)));
+	put_le64(c->block + 8, (uint64_t)(n < 0 ? n : hermit_file_read(c->h, c->a, fd, p.v, p.n)));
 	return GYVE_ACCESS_DONE;
 }
 
@@ -237,41 +293,61 @@ static enum gyve_access_result file_unlink(struct call *c)
 	return GYVE_ACCESS_DONE;
 }
 
-/* --- version 3: results are a tag and a positive errno. No directory and no path is known yet. */
+/* --- version 3: results are a tag and a positive errno */
 
-enum { TAG_ERROR = 2, DENTS_ERROR = 3 };
+enum { TAG_SUCCESS = 1, TAG_ERROR = 2, DENTS_END = 2, DENTS_ERROR = 3 };
+
+static enum gyve_access_result v3_result(uint8_t *at, int error)
+{
+	put_le32(at, error ? TAG_ERROR : TAG_SUCCESS);
+	put_le32(at + 4, (uint32_t)error);
+	return GYVE_ACCESS_DONE;
+}
 
 static enum gyve_access_result v3_getdents(struct call *c)
 {
-	put_le32(c->block + 24, DENTS_ERROR);
-	put_le32(c->block + 32, EBADF);
+	uint64_t len = get_le64(c->block + 16);
+	void *p = gyve_memmap_ptr(c->h->map, get_le64(c->block + 8), len);
+	int64_t n = len && !p ? -EFAULT : hermit_getdents(c->h, (int32_t)get_le32(c->block), p, len);
+
+	put_le32(c->block + 24, n < 0 ? DENTS_ERROR : n == 0 ? DENTS_END : TAG_SUCCESS);
+	if (n < 0)
+		put_le32(c->block + 32, (uint32_t)-n);
+	else
+		put_le64(c->block + 32, (uint64_t)n);
 	return GYVE_ACCESS_DONE;
 }
 
 static enum gyve_access_result v3_stat(struct call *c)
 {
-	put_le32(c->block + 24, TAG_ERROR);
-	put_le32(c->block + 28, ENOENT);
-	return GYVE_ACCESS_DONE;
+	uint8_t *attr = gyve_memmap_ptr(c->h->map, get_le64(c->block + 16), HERMIT_ATTR_SIZE);
+	uint32_t kind = get_le32(c->block + 8);
+	char path[PATH_MAX];
+	int r = guest_path(c, get_le64(c->block), path);
+
+	if (r == 0 && kind > 1)
+		r = -EINVAL;
+	return v3_result(c->block + 24, r < 0 ? -r : !attr ? EFAULT : hermit_stat(c->h, path, kind == 0, attr));
 }
 
 static enum gyve_access_result v3_fstat(struct call *c)
 {
-	put_le32(c->block + 16, TAG_ERROR);
-	put_le32(c->block + 20, EBADF);
-	return GYVE_ACCESS_DONE;
+	uint8_t *attr = gyve_memmap_ptr(c->h->map, get_le64(c->block + 8), HERMIT_ATTR_SIZE);
+
+	return v3_result(c->block + 16, attr ? hermit_fstat(c->h, (int32_t)get_le32(c->block), attr) : EFAULT);
 }
 
 static enum gyve_access_result v3_mkdir(struct call *c)
 {
-	put_le32(c->block + 16, TAG_ERROR);
-	put_le32(c->block + 20, ENOENT);
-	return GYVE_ACCESS_DONE;
+	char path[PATH_MAX];
+	int r = guest_path(c, get_le64(c->block), path);
+
+	return v3_result(c->block + 16, r < 0 ? -r : hermit_mkdir(c->h, path));
 }
 
 /* --- the table */
 
-enum { IMMEDIATE = 0, V2 = 0x1000 };
+enum { IMMEDIATE = 0, V2 = 0x1000, READ_BYTE = 0x1040 };
 
 static const struct {
 	uint16_t number, size; /* of the parameter block; 0: the argument is a value */
@@ -347,10 +423,16 @@ enum gyve_access_result hermit_access(void *state, struct gyve_access *a, int *c
 	if (a->pio) {
 		if (a->addr >= 0xcf8 && a->addr <= 0xcff)
 			return pci(h, a);
-		return a->write ? call(&c, a->addr) : GYVE_ACCESS_UNKNOWN;
+		if (!a->write)
+			return a->addr == READ_BYTE ? get_byte(h, a) : GYVE_ACCESS_UNKNOWN;
+		return call(&c, a->addr);
 	}
-	if (h->elf->machine == EM_AARCH64 && a->write && a->addr >= h->ga && a->addr - h->ga < HERMIT_A64_WINDOW)
-		return call(&c, a->addr - h->ga);
+	if (h->elf->machine == EM_AARCH64 && a->addr >= h->ga && a->addr - h->ga < HERMIT_A64_WINDOW) {
+		if (a->write)
+			return call(&c, a->addr - h->ga);
+		if (a->addr - h->ga == READ_BYTE)
+			return get_byte(h, a);
+	}
 	if (is_table_scan(a)) {
 		memset(a->data, 0xff, a->len);
 		return GYVE_ACCESS_DONE;

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "gyve/filemap.h"
 #include "hermit.h"
 
 static bool probe(const struct gyve_elf *elf)
@@ -24,7 +25,8 @@ static int plan(const struct gyve_elf *elf, const struct gyve_boot_params *param
 	h->elf = elf;
 	h->params = params;
 	h->out = *out;
-	if ((r = hermit_read_notes(h, err)) < 0 || (r = hermit_place(h, err)) < 0) {
+	if ((r = hermit_read_notes(h, err)) < 0 || (r = hermit_place(h, err)) < 0 ||
+	    (params->files && (r = gyve_filemap_make_temp(params->files, params->tempdir, err)) < 0)) {
 		free(h);
 		return r;
 	}
@@ -42,6 +44,7 @@ static int load(void *state, const struct gyve_memmap *map, struct gyve_err *err
 
 	h->map = map;
 	h->pci_address = 0;
+	hermit_files_close(h);
 	if ((r = gyve_elf_copy(h->elf, map, bias, false, err)) < 0 ||
 	    (h->elf->dyn && (r = gyve_elf_relocate(h->elf, map, bias, err)) < 0))
 		return r;
@@ -55,6 +58,7 @@ static void destroy(void *state)
 {
 	struct hermit *h = state;
 
+	hermit_files_close(h);
 	pthread_mutex_destroy(&h->lock);
 	free(h);
 }

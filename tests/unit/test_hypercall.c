@@ -123,7 +123,7 @@ static void test_unknown_numbers(void **state)
 	(void)state;
 	for (size_t i = 0; i < GYVE_ARRAY_SIZE(ports); i++) {
 		assert_int_equal(v2(ports[i], BLOCK), GYVE_ACCESS_UNKNOWN);
-		assert_int_equal(boot_in(&b, ports[i], 4, &v), GYVE_ACCESS_UNKNOWN);
+		assert_int_equal(boot_in(&b, ports[i], 4, &v), ports[i] == 0x1040 ? GYVE_ACCESS_DONE : GYVE_ACCESS_UNKNOWN);
 	}
 	assert_int_equal(boot_store(&b, 0x880, BLOCK), GYVE_ACCESS_UNKNOWN); /* only aarch64 has a window */
 }
@@ -291,6 +291,33 @@ static void test_read(void **state)
 	without_input(end, saved);
 }
 
+static void test_serial_input(void **state)
+{
+	int saved = -1, end = with_input("abc", &saved);
+	uint32_t v;
+
+	(void)state;
+	assert_true(end >= 0);
+	assert_int_equal(boot_in(&b, 0x1040, 1, &v), GYVE_ACCESS_DONE);
+	assert_int_equal(v, 'a');
+	put(0, 100, 8);
+	put(16, TEXT, 8);
+	assert_int_equal(v2(0x1050, BLOCK), GYVE_ACCESS_DONE);
+	assert_int_equal(get(8, 8), 2);
+	assert_memory_equal(boot_ptr(&b, TEXT, 2), "bc", 2);
+	assert_int_equal(v2(0x1050, BLOCK), GYVE_ACCESS_DONE); /* nothing waits */
+	assert_int_equal(get(8, 8), 0);
+	assert_int_equal(boot_in(&b, 0x1040, 4, &v), GYVE_ACCESS_DONE);
+	assert_int_equal(v, UINT32_MAX);
+	b.params.no_input = true; /* it is the debugger's */
+	assert_int_equal(write(end, "x", 1), 1);
+	assert_int_equal(boot_in(&b, 0x1040, 4, &v), GYVE_ACCESS_DONE);
+	assert_int_equal(v, UINT32_MAX);
+	put(16, UINT64_MAX, 8);
+	crashed(v2(0x1050, BLOCK), "is not in guest memory");
+	without_input(end, saved);
+}
+
 /* A vCPU that waits for input can be stopped. */
 static void test_read_gives_way(void **state)
 {
@@ -371,6 +398,7 @@ static void test_paths(void **state)
 		assert_int_equal(v1(open_calls[v]), GYVE_ACCESS_DONE);
 		assert_int_equal(get(16, 4), -EINVAL);
 		*boot_ptr(&b, RAM - 1, 1) = 0; /* it ends with memory */
+		put(8, 0x241, 4);
 		assert_int_equal(v1(open_calls[v]), GYVE_ACCESS_DONE);
 		assert_int_equal(get(16, 4), -ENOENT);
 		put(0, RAM, 8);
@@ -489,6 +517,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_v1_write_has_no_place_for_an_error, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_v1_write_is_never_longer_than_memory, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_read, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_serial_input, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_read_gives_way, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_bad_buffers, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_blocks_outside_memory, setup, teardown),
