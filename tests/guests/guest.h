@@ -40,6 +40,10 @@ static inline void pause(void)
 	__asm__ volatile("yield");
 }
 
+static inline void take_interrupts(void)
+{
+}
+
 /* The exclusives, not LSE's one instruction: steps have to get through them. */
 static inline uint64_t fetch_add(uint64_t *p, uint64_t n)
 {
@@ -91,6 +95,12 @@ static inline _Noreturn void halt(void)
 static inline void pause(void)
 {
 	__asm__ volatile("pause");
+}
+
+/* None will come. But Bochs' VMX does not leave a guest that entered with interrupts held, unless it leaves by itself. */
+static inline void take_interrupts(void)
+{
+	__asm__ volatile("sti");
 }
 
 static inline void load_cr3(uint64_t root)

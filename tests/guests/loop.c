@@ -20,6 +20,7 @@ static void spin(void)
 int kmain(uint64_t cpu, uint64_t ncpus)
 {
 	(void)cpu, (void)ncpus;
+	take_interrupts();
 	spin();
 	return 0;
 }

@@ -14,6 +14,7 @@ int kmain(uint64_t cpu, uint64_t ncpus)
 {
 	uint64_t rounds = total / ncpus;
 
+	take_interrupts();
 	for (uint64_t i = 0; i < rounds; i++)
 		hot(cpu);
 	fetch_add(&done, 1);

@@ -62,6 +62,7 @@ __attribute__((noinline)) void ready(void)
 
 int kmain(uint64_t cpu, uint64_t ncpus)
 {
+	take_interrupts();
 	if (cpu == 0) {
 		ready();
 		fill(&big);
