@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "gyve/sym.h"
 
+#include "cfi.h"
 #include "line.h"
 
 #include <errno.h>
@@ -37,6 +38,8 @@ struct gyve_symtab {
 	uint64_t *sect_end;  /* by section index: end of the section, 0 if it is not in memory */
 	size_t nsyms, max_syms, nsects;
 	struct gyve_lines *lines;
+	struct gyve_cfi *cfi; /* read when first asked for */
+	bool cfi_read;
 };
 
 int gyve_symtab_create(struct gyve_symtab **ret, const void *elf, size_t size, uint64_t bias, struct gyve_err *err)
@@ -64,6 +67,7 @@ void gyve_symtab_destroy(struct gyve_symtab *t)
 	if (!t)
 		return;
 	gyve_lines_destroy(t->lines);
+	gyve_cfi_destroy(t->cfi);
 	if (t->elf)
 		elf_end(t->elf);
 	pthread_mutex_destroy(&t->lock);
@@ -263,7 +267,8 @@ static int append(char *buf, size_t size, int at, const char *prefix, const char
 	return at + snprintf(size ? buf + used : NULL, size - used, "%s%s%s", prefix, text, suffix);
 }
 
-int gyve_symtab_format(const struct gyve_symtab *ct, uint64_t addr, char *buf, size_t size)
+/* look: the address within the instruction that is meant. */
+static int format_at(const struct gyve_symtab *ct, uint64_t addr, uint64_t look, char *buf, size_t size)
 {
 	struct gyve_symtab *t = (struct gyve_symtab *)ct; /* parsing late is not a change the caller can see */
 	const struct symbol *s;
@@ -274,15 +279,25 @@ int gyve_symtab_format(const struct gyve_symtab *ct, uint64_t addr, char *buf, s
 		return snprintf(buf, size, "0x%" PRIx64, addr);
 	pthread_mutex_lock(&t->lock);
 	parse(t);
-	s = find(t, addr - t->bias);
+	s = find(t, look - t->bias);
 	if (s)
 		n = snprintf(buf, size, "%s+0x%" PRIx64, s->name, addr - t->bias - s->start);
 	else
 		n = snprintf(buf, size, "0x%" PRIx64, addr);
-	if (n >= 0 && gyve_lines_format(t->lines, addr - t->bias, line, sizeof(line)) > 0)
+	if (n >= 0 && gyve_lines_format(t->lines, look - t->bias, line, sizeof(line)) > 0)
 		n = append(buf, size, n, " (", line, ")");
 	pthread_mutex_unlock(&t->lock);
 	return n;
+}
+
+int gyve_symtab_format(const struct gyve_symtab *t, uint64_t addr, char *buf, size_t size)
+{
+	return format_at(t, addr, addr, buf, size);
+}
+
+int gyve_symtab_format_return(const struct gyve_symtab *t, uint64_t addr, char *buf, size_t size)
+{
+	return format_at(t, addr, addr - 1, buf, size);
 }
 
 int gyve_symtab_lookup(const struct gyve_symtab *ct, const char *name, uint64_t *ret)
@@ -301,4 +316,27 @@ int gyve_symtab_lookup(const struct gyve_symtab *ct, const char *name, uint64_t 
 		*ret = best->start + (best->placed ? t->bias : 0);
 	pthread_mutex_unlock(&t->lock);
 	return best ? 0 : -ENOENT;
+}
+
+int gyve_symtab_cfi(const struct gyve_symtab *ct, uint64_t pc, struct gyve_cfi_row *row)
+{
+	struct gyve_symtab *t = (struct gyve_symtab *)ct;
+	int ret;
+
+	if (!t)
+		return -ENOENT;
+	pthread_mutex_lock(&t->lock);
+	parse(t);
+	if (!t->cfi_read && t->elf) {
+		t->cfi_read = true;
+		t->cfi = gyve_cfi_create(t->elf);
+	}
+	ret = gyve_cfi_find(t->cfi, pc - t->bias, row);
+	pthread_mutex_unlock(&t->lock);
+	return ret;
+}
+
+uint64_t gyve_symtab_bias(const struct gyve_symtab *t)
+{
+	return t ? t->bias : 0;
 }

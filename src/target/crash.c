@@ -82,6 +82,26 @@ static void add_why(struct text *x, struct gyve_target *t, unsigned cpu, const s
 	add_walk(x, t, cpu, "the stack is not mapped", t->arch->sp(r));
 }
 
+static void add_bytes(void *ctx, const void *buf, size_t len)
+{
+	add(ctx, "%.*s", (int)len, (const char *)buf);
+}
+
+/* A frame that says no more than the sentence before it is left out. */
+static void add_stack(struct text *x, struct gyve_target *t, unsigned cpu)
+{
+	struct gyve_sink out = {add_bytes, x};
+	size_t before = x->len;
+
+	add(x, "\n");
+	if (gyve_backtrace_print(t, cpu, 32, "  ", &out, NULL) < 2)
+		x->len = before;
+	else if (x->len <= x->size)
+		x->len--; /* the last newline */
+	if (x->len < x->size)
+		x->buf[x->len] = '\0';
+}
+
 int gyve_crash_text(struct gyve_target *t, const struct gyve_stop *stop, char *buf, size_t size)
 {
 	struct text x = {buf, size, 0};
@@ -100,5 +120,7 @@ int gyve_crash_text(struct gyve_target *t, const struct gyve_stop *stop, char *b
 		add(&x, " in %s", where);
 	if (have)
 		add_why(&x, t, stop->cpu, r);
+	if (have)
+		add_stack(&x, t, stop->cpu);
 	return (int)x.len;
 }

@@ -164,6 +164,7 @@ static const struct {
 	{"search", "[-p] ADDR LEN PATTERN", "find bytes: hex digits or \"text\"; -p: guest-physical", mon_search},
 	{"in", "[/b|/w|/l] PORT", "read a port through the device model (x86_64)", mon_in},
 	{"out", "[/b|/w|/l] PORT VALUE", "write a port through the device model (x86_64)", mon_out},
+	{"bt", "", "the call stack, by the image's own symbols", mon_bt},
 	{"breakpoints", "", "every point and how it is planted now", mon_breakpoints},
 	{"assist", "", "instructions carried out for the host, by mnemonic", mon_assist},
 	{"stats", "", "exits by kind", mon_stats},

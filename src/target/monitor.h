@@ -45,6 +45,7 @@ int mon_quit(struct mon *m);
 int mon_vtop(struct mon *m);
 int mon_gva2gpa(struct mon *m);
 int mon_pt(struct mon *m);
+int mon_bt(struct mon *m);
 int mon_maps(struct mon *m);
 int mon_info_mem(struct mon *m);
 int mon_info_tlb(struct mon *m);

@@ -339,3 +339,12 @@ int mon_as(struct mon *m)
 	as_say(m);
 	return 0;
 }
+
+int mon_bt(struct mon *m)
+{
+	int n = mon_end(m);
+
+	if (n == 0)
+		n = gyve_backtrace_print(m->t, m->cpu, 256, "", m->out, m->err);
+	return n < 0 ? n : 0;
+}

@@ -360,8 +360,8 @@ static bool read_client(struct session *x)
 
 static void notice_crash(struct session *x, const struct gyve_stop *stop)
 {
-	char text[2304];
-	int n = gyve_crash_text(x->serve->target, stop, text, 2048);
+	char text[6400];
+	int n = gyve_crash_text(x->serve->target, stop, text, 6144);
 
 	if (n < 0 || !x->serve->notice)
 		return;

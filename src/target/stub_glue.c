@@ -456,7 +456,7 @@ void gyve_glue_report(struct gyve_glue *g, const struct gyve_stop *stop)
 	if (stop->cpu < g->target->ncpus)
 		g->cpu = stop->cpu;
 	if (stop->kind == GYVE_STOP_CRASH && gdbstub_running(g->stub)) {
-		char text[2048];
+		char text[6144];
 		gyve_crash_text(g->target, stop, text, sizeof(text) - 2);
 		strcat(text, "\n");
 		gdbstub_monitor_print(g->stub, text, strlen(text));

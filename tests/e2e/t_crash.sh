@@ -7,7 +7,7 @@ crash_alone() {
 	shift 2
 	gyve_run 124 "$@" "$GUESTS/$guest"
 	output 'about to crash'
-	[ "$(wc -l <"$T/gyve.err")" = 1 ] || fail "not one paragraph on standard error"
+	[ "$(grep -vc '^  #[0-9]' "$T/gyve.err")" = 1 ] || fail "not one paragraph, and the stack, on standard error"
 	grep -qE -- "$regex" "$T/gyve.err" || fail "standard error has no /$regex/"
 }
 
@@ -19,6 +19,8 @@ test_crash_invalid_opcode() {
 }
 test_crash_jump() {
 	crash_alone crash_jump '0x700000002000'
+	grep -qE '^  #1  0x[0-9a-f]+ in die\+0x[0-9a-f]+ \(crash.c:[0-9]+\) \[by return address\]$' "$T/gyve.err" || fail "die is not in the stack"
+	grep -qE '^  #3  0x[0-9a-f]+ in kmain\+' "$T/gyve.err" || fail "kmain is not in the stack"
 }
 test_crash_stack() {
 	crash_alone crash_stack 'die.*0x700000003|0x700000002ff8'

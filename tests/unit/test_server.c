@@ -126,6 +126,12 @@ static void *serve_thread(void *arg)
 	return NULL;
 }
 
+static ssize_t no_memory(void *ctx, uint64_t addr, void *buf, size_t len)
+{
+	(void)ctx, (void)addr, (void)buf, (void)len;
+	return -EFAULT;
+}
+
 static int setup(void **state)
 {
 	struct gyve_listen l;
@@ -139,7 +145,7 @@ static int setup(void **state)
 	f.stopped = true;
 	f.pending = false;
 	f.resumes = f.clears = 0;
-	t = (struct gyve_target){.ops = &ops, .arch = &gyve_arch_x86_64, .ncpus = 1};
+	t = (struct gyve_target){.ops = &ops, .arch = &gyve_arch_x86_64, .ncpus = 1, .phys.read = no_memory};
 	snprintf(path, sizeof(path), "test_server.%d", (int)getpid());
 	snprintf(spec, sizeof(spec), "unix:%s", path);
 	if (gyve_listen_parse(&l, spec, NULL) < 0 || gyve_server_open(&server, &l, NULL) < 0)
