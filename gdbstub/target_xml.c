@@ -67,11 +67,59 @@ static bool uses(const struct gdbstub_reg *regs, unsigned first, unsigned end, c
 	return false;
 }
 
+/* A vector register of any length as gdb itself describes those of SVE: `p $z0.s.f`, `p $p0`. */
+static const struct {
+	const char *name, *views[4]; /* by letter: f, u, s */
+	unsigned size;
+} sve_elements[] = {
+	{"q", {"u:uint128", "s:int128"}, 16},
+	{"d", {"f:ieee_double", "u:uint64", "s:int64"}, 8},
+	{"s", {"f:ieee_single", "u:uint32", "s:int32"}, 4},
+	{"h", {"f:ieee_half", "u:uint16", "s:int16"}, 2},
+	{"b", {"u:uint8", "s:int8"}, 1},
+};
+enum { NELEMENTS = sizeof(sve_elements) / sizeof(sve_elements[0]) };
+
+static void put_sve_element(struct gdbstub_buf *b, unsigned i, unsigned bytes)
+{
+	const char *name = sve_elements[i].name, *const * view;
+
+	for (view = sve_elements[i].views; *view; view++)
+		gdbstub_buf_fmt(b, "<vector id=\"sve%s%c\" type=\"%s\" count=\"%u\"/>\n", name, **view, *view + 2,
+				bytes / sve_elements[i].size);
+	gdbstub_buf_fmt(b, "<union id=\"svevn%s\">\n", name);
+	for (view = sve_elements[i].views; *view; view++)
+		gdbstub_buf_fmt(b, "<field name=\"%c\" type=\"sve%s%c\"/>\n", **view, name, **view);
+	gdbstub_buf_str(b, "</union>\n");
+}
+
+static void put_sve(struct gdbstub_buf *b, const struct gdbstub_reg *regs, unsigned first, unsigned end)
+{
+	for (unsigned i = first; i < end; i++) {
+		if (strcmp(regs[i].type, "svev") != 0)
+			continue;
+		for (unsigned k = 0; k < NELEMENTS; k++)
+			put_sve_element(b, k, regs[i].bits / 8);
+		gdbstub_buf_str(b, "<union id=\"svev\">\n");
+		for (unsigned k = 0; k < NELEMENTS; k++)
+			gdbstub_buf_fmt(b, "<field name=\"%s\" type=\"svevn%s\"/>\n", sve_elements[k].name,
+					sve_elements[k].name);
+		gdbstub_buf_str(b, "</union>\n");
+		break;
+	}
+	for (unsigned i = first; i < end; i++)
+		if (strcmp(regs[i].type, "svep") == 0) {
+			gdbstub_buf_fmt(b, "<vector id=\"svep\" type=\"uint8\" count=\"%u\"/>\n", regs[i].bits / 8);
+			break;
+		}
+}
+
 static void put_types(struct gdbstub_buf *b, const struct gdbstub_reg *regs, unsigned first, unsigned end)
 {
 	for (size_t i = 0; i < sizeof(unions) / sizeof(unions[0]); i++)
 		if (uses(regs, first, end, unions[i].id))
 			put_union(b, unions[i].id, unions[i].members, unions[i].n);
+	put_sve(b, regs, first, end);
 	for (unsigned i = first; i < end; i++)
 		if (regs[i].flags && !uses(regs, first, i, regs[i].flags->id))
 			put_flags(b, regs[i].flags);

@@ -20,8 +20,8 @@ struct gyve_reg_flags {
 struct gyve_reg_row {
 	const char *name;
 	uint16_t bits;
-	uint16_t group;        /**< GYVE_REGS_* it lives in */
-	const char *type;      /**< gdb type: "int64", "data_ptr", "code_ptr", "i387_ext", "vec128", or flags->id */
+	uint16_t group;   /**< GYVE_REGS_* it lives in */
+	const char *type; /**< gdb type: "int64", "data_ptr", "code_ptr", "i387_ext", "vec128", "svev", "svep", or flags->id */
 	const char *feature;   /**< "org.gnu.gdb.i386.core" ... rows of one feature are adjacent */
 	const char *gdb_group; /**< "general", "system", "float", "vector", or NULL */
 	const struct gyve_reg_flags *flags;
@@ -52,6 +52,9 @@ struct gyve_arch {
 extern const struct gyve_arch gyve_arch_x86_64, gyve_arch_aarch64;
 /** The row for an e_machine, or NULL. */
 const struct gyve_arch *gyve_arch_find(int e_machine);
+/** aarch64 with SVE vectors of vl bytes: z, p, ffr and vg instead of v. NULL: no such length (16 to GYVE_SVE_VL_MAX by 16), or
+ * no memory. The same pointer for the same length, for ever. Any thread. */
+const struct gyve_arch *gyve_arch_a64_sve(unsigned vl);
 /** The architecture of this host. */
 const struct gyve_arch *gyve_arch_host(void);
 /** Name of an exception vector, "#PF page fault"; NULL: it has none. */

@@ -98,6 +98,7 @@ struct gyve_host_caps {
 	bool read_watch;  /**< read-only watch exists (aarch64) */
 	uint32_t tsc_khz; /**< 0 unknown */
 	bool emulates;    /**< ring 0 is emulated: expect GYVE_EXIT_EMULATION on SSE/AVX */
+	unsigned sve_vl;  /**< bytes of the guest's SVE vectors, known when vCPU 0 exists; 0: it has no SVE */
 	unsigned pa_bits; /**< guest physical address width */
 };
 

@@ -52,6 +52,8 @@ struct gyve_x86_regs {
 	uint32_t exc_error;
 };
 
+#define GYVE_SVE_VL_MAX 256 /* bytes; the architecture's largest */
+
 struct gyve_a64_regs {
 	/* GPR */
 	uint64_t x[31], sp, pc, pstate; /**< sp: the one in use at the current EL */
@@ -62,7 +64,11 @@ struct gyve_a64_regs {
 	uint64_t sp_el0, sp_el1, elr_el1, spsr_el1, sctlr_el1, tcr_el1, ttbr0_el1, ttbr1_el1, mair_el1, vbar_el1, esr_el1,
 		far_el1, tpidr_el0, tpidrro_el0, tpidr_el1, cpacr_el1, contextidr_el1, par_el1, afsr0_el1, afsr1_el1, amair_el1,
 		mdscr_el1, cntkctl_el1, cntv_ctl_el0, cntv_cval_el0, mpidr_el1, midr_el1, id_aa64pfr0_el1, id_aa64pfr1_el1,
-		id_aa64dfr0_el1, id_aa64isar0_el1, id_aa64isar1_el1, id_aa64mmfr0_el1, id_aa64mmfr1_el1, id_aa64mmfr2_el1;
+		id_aa64dfr0_el1, id_aa64isar0_el1, id_aa64isar1_el1, id_aa64mmfr0_el1, id_aa64mmfr1_el1, id_aa64mmfr2_el1,
+		zcr_el1;
+	/* FP where the vCPU has SVE; last, since they are large and seldom wanted */
+	uint32_t sve_vl; /**< bytes of a vector, a multiple of 16; 0: no SVE */
+	uint8_t z[32][GYVE_SVE_VL_MAX], p[16][GYVE_SVE_VL_MAX / 8], ffr[GYVE_SVE_VL_MAX / 8]; /**< v[] begins z[] */
 };
 
 struct gyve_regs {

@@ -73,6 +73,9 @@ static int create_vcpus(struct gyve_vm *vm, struct gyve_err *err)
 		if (r < 0)
 			return r;
 	}
+	unsigned vl = vm->ops->caps(vm->b)->sve_vl;
+	if (vl && vm->arch->id == GYVE_AARCH64 && !(vm->arch = gyve_arch_a64_sve(vl)))
+		return gyve_err_set(err, -ENOTSUP, "SVE vectors of %u bytes are not known", vl);
 	return 0;
 }
 

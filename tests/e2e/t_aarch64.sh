@@ -3,7 +3,7 @@
 only_machine_tests aarch64 a64_first_stop a64_own_brk a64_masks a64_interrupts_wait a64_exclusives a64_wide_watch a64_registers \
 	a64_crash a64_crash_alone a64_vectors_gone a64_psci a64_reset a64_all_registers a64_continues a64_pages_4k a64_pages_16k a64_pages_64k \
 	a64_hermit a64_hermit_v1 a64_hermit_v2 a64_hermit_v3 a64_physical_mode a64_stack_gone a64_psci_reset a64_crash_jump a64_nobody_owns \
-	a64_pauth
+	a64_pauth a64_sve
 
 test_a64_first_stop() {
 	gyve_start "$GUESTS/sample"
@@ -421,5 +421,37 @@ test_a64_pauth() {
 		continue
 	IN
 	expect '\$1 = 0x0$' 'Breakpoint 1, inner' '\$2 = 0xff7fff8000000000' '\$4 = 0x1' '^kmain \+ ' 'exited normally'
+	gyve_ends 0
+}
+
+# Vectors of 2048 bits, by their own names and by those of their first 128.
+test_a64_sve() {
+	MACHINE_MODEL=max
+	gyve_start "$GUESTS/sve"
+	gdb_run sve <<-'IN'
+		break loaded
+		continue
+		print $vg * 8 == length && length > 16
+		print sizeof($z0) == length
+		print $z0.d.u[0] + $z0.d.u[3]
+		print $z1.b.u[length - 1]
+		print/x $p0[0]
+		print/x $p1[length / 8 - 1]
+		print/x $ffr[0]
+		print $v0.d.u[1]
+		print $ZCR_EL1
+		set $z0.d.u[1] = 100
+		print $v0.d.u[1]
+		set $p1[0] = 5
+		break added
+		continue
+		print/x $p1[0]
+		print sum == (length / 8) * (length / 8) + 97
+		info registers fpcr
+		delete
+		continue
+	IN
+	expect 'Breakpoint 1, loaded' '\$1 = 1' '\$2 = 1' '\$3 = 8' '\$4 = 7' '\$5 = 0x1' '\$6 = 0xff' '\$7 = 0xff' '\$8 = 3' '\$9 = 15' \
+		'\$10 = 100' 'Breakpoint 2, added' '\$11 = 0x5' '\$12 = 1' '^fpcr' 'exited normally'
 	gyve_ends 0
 }

@@ -41,6 +41,7 @@ if [ "$arch" = aarch64 ]; then
 	guest brk brk_a64.c
 	guest daif daif_a64.c
 	guest psci psci_a64.c
+	guest sve sve_a64.c
 	guest pauth pauth_a64.c -march=armv8.3-a -mbranch-protection=pac-ret+leaf
 	guest vectors_gone vectors_gone_a64.c
 	guest stack_gone vectors_gone_a64.c -DSTACK_GONE

@@ -605,15 +605,53 @@ static void test_target_xml(void **state)
 	free(xml);
 }
 
+static void test_sve_xml(void **state)
+{
+	static const struct gdbstub_reg rows[] = {
+		{.name = "z0", .bits = 256, .type = "svev", .feature = "org.gnu.gdb.aarch64.sve"},
+		{.name = "p0", .bits = 32, .type = "svep", .feature = "org.gnu.gdb.aarch64.sve"},
+	};
+	static const struct gdbstub_arch arch = {.name = "aarch64", .regs = rows, .nregs = 2};
+	char *xml = gdbstub_target_xml(&arch);
+
+	(void)state;
+	assert_non_null(xml);
+	assert_well_formed(xml);
+	assert_non_null(strstr(xml, "<vector id=\"svequ\" type=\"uint128\" count=\"2\"/>"));
+	assert_non_null(strstr(xml, "<vector id=\"svebs\" type=\"int8\" count=\"32\"/>"));
+	assert_non_null(strstr(xml, "<union id=\"svev\">\n<field name=\"q\" type=\"svevnq\"/>"));
+	assert_non_null(strstr(xml, "<vector id=\"svep\" type=\"uint8\" count=\"4\"/>"));
+	free(xml);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, client_setup_modern, client_teardown)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_memory),        T(test_largest_reads), T(test_registers),  T(test_hex),          T(test_run_lengths_out),
-		T(test_threads),       T(test_vcont),         T(test_old_resume), T(test_stop_replies), T(test_reason),
-		T(test_while_running), T(test_points),        T(test_supported),  T(test_xfer),         T(test_files),
-		T(test_monitor),       T(test_phys_mode),     T(test_detach),     T(test_kill),         T(test_vkill),
-		T(test_lost_client),   T(test_no_ops),        T(test_target_xml),
+		cmocka_unit_test(test_sve_xml),
+		T(test_memory),
+		T(test_largest_reads),
+		T(test_registers),
+		T(test_hex),
+		T(test_run_lengths_out),
+		T(test_threads),
+		T(test_vcont),
+		T(test_old_resume),
+		T(test_stop_replies),
+		T(test_reason),
+		T(test_while_running),
+		T(test_points),
+		T(test_supported),
+		T(test_xfer),
+		T(test_files),
+		T(test_monitor),
+		T(test_phys_mode),
+		T(test_detach),
+		T(test_kill),
+		T(test_vkill),
+		T(test_lost_client),
+		T(test_no_ops),
+		T(test_target_xml),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

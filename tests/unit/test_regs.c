@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static const struct gyve_arch *const archs[] = {&gyve_arch_x86_64, &gyve_arch_aarch64};
+static const struct gyve_arch *archs[] = {&gyve_arch_x86_64, &gyve_arch_aarch64, NULL, NULL}; /* and two with SVE */
 static struct gyve_regs regs;
 
 #define FTW 4
@@ -78,7 +78,8 @@ static void check_flags(const struct gyve_reg_row *row)
 
 static void check_row(const struct gyve_arch *a, unsigned i)
 {
-	static const char *const types[] = {"int32", "int64", "uint128", "data_ptr", "code_ptr", "i387_ext", "vec128"};
+	static const char *const types[] = {"int32",    "int64",  "uint128", "data_ptr", "code_ptr",
+					    "i387_ext", "vec128", "svev",    "svep"};
 	const struct gyve_reg_row *row = &a->regs[i];
 	bool known = row->flags;
 
@@ -154,7 +155,7 @@ static void test_find(void **state)
 static void round_trip(const struct gyve_arch *a, const struct gyve_reg_row *row)
 {
 	static struct gyve_regs before;
-	uint8_t was[64] = {0}, now[64], want[64], other[64], other_was[64];
+	uint8_t was[512] = {0}, now[512], want[512], other[512], other_was[512];
 	size_t len = row->bits / 8;
 
 	assert_true(len <= sizeof(was));
@@ -239,10 +240,42 @@ static void test_values(void **state)
 	assert_int_equal(gyve_arch_aarch64.fp(&regs), 7);
 }
 
+static void test_sve(void **state)
+{
+	const struct gyve_arch *a = gyve_arch_a64_sve(32);
+	uint8_t value[32], back[32];
+	uint64_t vg;
+
+	(void)state;
+	assert_ptr_equal(gyve_arch_a64_sve(32), a);
+	assert_null(gyve_arch_a64_sve(0));
+	assert_null(gyve_arch_a64_sve(24));
+	assert_null(gyve_arch_a64_sve(GYVE_SVE_VL_MAX + 16));
+	assert_null(gyve_reg_find(a, "v0"));
+	assert_null(gyve_reg_find(&gyve_arch_aarch64, "z0"));
+	expect_number(a, "z0", 34);
+	expect_number(a, "fpsr", 66);
+	expect_number(a, "p0", 68);
+	expect_number(a, "vg", 85);
+	const struct gyve_reg_row *z31 = gyve_reg_find(a, "z31"), *p15 = gyve_reg_find(a, "p15");
+	assert_int_equal(z31->bits, 256);
+	assert_int_equal(p15->bits, 32);
+	assert_int_equal(gyve_reg_find(gyve_arch_a64_sve(256), "z31")->bits, 2048);
+	fill(a, 5);
+	memset(value, 0x5a, sizeof(value));
+	assert_int_equal(z31->set(z31, &regs, value), 0);
+	assert_memory_equal(regs.a64.v[31], value, 16); /* the same register */
+	assert_int_equal(p15->set(p15, &regs, value), 0);
+	assert_int_equal(z31->get(z31, &regs, back), 0);
+	assert_memory_equal(back, value, 32);
+	assert_int_equal(gyve_reg_find(a, "vg")->get(gyve_reg_find(a, "vg"), &regs, &vg), 0);
+	assert_int_equal(vg, 4);
+}
+
 /* Without its group a register has no value and takes none. */
 static void test_unavailable(void **state)
 {
-	uint8_t buf[64] = {0};
+	uint8_t buf[512] = {0};
 
 	(void)state;
 	for (size_t k = 0; k < GYVE_ARRAY_SIZE(archs); k++) {
@@ -374,7 +407,10 @@ static void test_short_areas(void **state)
 
 int main(void)
 {
+	archs[2] = gyve_arch_a64_sve(32);
+	archs[3] = gyve_arch_a64_sve(GYVE_SVE_VL_MAX);
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_sve),
 		cmocka_unit_test(test_tables),
 		cmocka_unit_test(test_numbers),
 		cmocka_unit_test(test_find),

@@ -80,6 +80,8 @@ int kvm_host_vm_init(struct gyve_bvm *vm, struct gyve_err *err)
 	kvm_enable(vm, KVM_CAP_ARM_NISV_TO_USER, 0); /* else such an access is just ENOSYS */
 	if (kvm_check(vm, KVM_CAP_ARM_PTRAUTH_ADDRESS) && kvm_check(vm, KVM_CAP_ARM_PTRAUTH_GENERIC))
 		vm->host->init.features[0] |= 1u << KVM_ARM_VCPU_PTRAUTH_ADDRESS | 1u << KVM_ARM_VCPU_PTRAUTH_GENERIC;
+	if (kvm_check(vm, KVM_CAP_ARM_SVE))
+		vm->host->init.features[0] |= 1u << KVM_ARM_VCPU_SVE;
 	return vm->cfg.irqchip ? create_gic(vm, err) : 0;
 }
 
@@ -96,6 +98,29 @@ void kvm_host_vm_deinit(struct gyve_bvm *vm)
 
 /* --- vCPU */
 
+/* The longest vectors there are, up to the architecture's 2048 bits; chosen once in a vCPU's life. */
+static int choose_sve_length(struct gyve_bvcpu *v)
+{
+	uint64_t lengths[KVM_ARM64_SVE_VLS_WORDS] = {0}, only[KVM_ARM64_SVE_VLS_WORDS] = {0}; /* bit 0: 16 bytes */
+	int feature = KVM_ARM_VCPU_SVE;
+	int r = kvm_a64_get_one(v, KVM_REG_ARM64_SVE_VLS, lengths);
+
+	if (r < 0)
+		return r;
+	only[0] = lengths[0] & ((1u << GYVE_SVE_VL_MAX / 16) - 1);
+	if (!only[0])
+		return -ENOTSUP;
+	if (memcmp(only, lengths, sizeof(only)) != 0)
+		r = kvm_a64_set_one(v, KVM_REG_ARM64_SVE_VLS, only);
+	if (r == 0)
+		r = kvm_ioctl(v->fd, KVM_ARM_VCPU_FINALIZE, &feature);
+	if (r < 0)
+		return r;
+	v->host->finalized = true;
+	v->vm->caps.sve_vl = (64 - (unsigned)__builtin_clzll(only[0])) * 16;
+	return 0;
+}
+
 static int init_regs(struct gyve_bvcpu *v)
 {
 	int r = kvm_ioctl(v->fd, KVM_ARM_VCPU_INIT, &v->vm->host->init);
@@ -103,6 +128,8 @@ static int init_regs(struct gyve_bvcpu *v)
 
 	v->host->last_valid = 0;
 	v->host->fresh = 0;
+	if (r == 0 && v->vm->host->init.features[0] & 1u << KVM_ARM_VCPU_SVE && !v->host->finalized)
+		r = choose_sve_length(v);
 	if (r == 0 && v->index >= 16) /* below that, KVM's own value has this Aff0 */
 		r = kvm_a64_set_one(v, ARM64_SYS_REG(3, 0, 0, 0, 5), &mpidr);
 	return r < 0 ? r : 0;

@@ -8,6 +8,7 @@ struct kvm_host_vcpu {
 	unsigned last_valid;
 	uint64_t fresh; /* rows of rows[] that last holds */
 	struct gyve_debug set;
+	bool finalized; /* SVE's vector length is chosen */
 };
 
 /** One register by KVM's id, as many bytes as it has. */

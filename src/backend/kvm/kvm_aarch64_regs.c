@@ -77,6 +77,7 @@ static const struct one_reg rows[] = {
 	 true},
 	SYS_RO(3, 0, 0, 7, 1, id_aa64mmfr1_el1),
 	SYS_RO(3, 0, 0, 7, 2, id_aa64mmfr2_el1),
+	SYS(3, 0, 1, 2, 0, zcr_el1),
 };
 
 static struct one_reg x_row(unsigned n)
@@ -91,6 +92,26 @@ static struct one_reg v_row(unsigned n)
 	return (struct one_reg){KVM_REG_ARM64 | KVM_REG_SIZE_U128 | KVM_REG_ARM_CORE |
 					(KVM_REG_ARM_CORE_REG(fp_regs.vregs[0]) + 4 * n),
 				(uint16_t)(offsetof(struct gyve_a64_regs, v) + 16 * n), 16, GYVE_REGS_FP, false};
+}
+
+/* Row n of those that take the place of v_row() where there is SVE: z, p, ffr. KVM moves them in their largest size. */
+enum { SVE_ROWS = 32 + 16 + 1 };
+static struct one_reg sve_row(unsigned n)
+{
+	struct one_reg r = {.size = GYVE_SVE_VL_MAX / 8, .group = GYVE_REGS_FP};
+
+	if (n < 32) {
+		r.id = KVM_REG_ARM64_SVE_ZREG(n, 0);
+		r.offset = (uint16_t)(offsetof(struct gyve_a64_regs, z) + GYVE_SVE_VL_MAX * n);
+		r.size = GYVE_SVE_VL_MAX;
+	} else if (n < 48) {
+		r.id = KVM_REG_ARM64_SVE_PREG(n - 32, 0);
+		r.offset = (uint16_t)(offsetof(struct gyve_a64_regs, p) + GYVE_SVE_VL_MAX / 8 * (n - 32));
+	} else {
+		r.id = KVM_REG_ARM64_SVE_FFR(0);
+		r.offset = offsetof(struct gyve_a64_regs, ffr);
+	}
+	return r;
 }
 
 int kvm_a64_get_one(struct gyve_bvcpu *v, uint64_t id, void *val)
@@ -155,6 +176,20 @@ static bool uses_sp_el1(const struct gyve_a64_regs *r)
 	return (r->pstate & 0xf) == 5; /* EL1h */
 }
 
+static int get_vectors(struct gyve_bvcpu *v, struct gyve_a64_regs *r)
+{
+	int res = 0;
+
+	r->sve_vl = v->vm->caps.sve_vl;
+	for (unsigned n = 0; res == 0 && n < (r->sve_vl ? SVE_ROWS : 32); n++) {
+		struct one_reg row = r->sve_vl ? sve_row(n) : v_row(n);
+		res = get_row(v, &row, r);
+	}
+	for (unsigned n = 0; res == 0 && r->sve_vl && n < 32; n++)
+		memcpy(r->v[n], r->z[n], sizeof(r->v[n]));
+	return res;
+}
+
 int kvm_host_get_regs(struct gyve_bvcpu *v, unsigned groups, struct gyve_regs *ret)
 {
 	struct gyve_a64_regs *r = &ret->a64;
@@ -168,10 +203,8 @@ int kvm_host_get_regs(struct gyve_bvcpu *v, unsigned groups, struct gyve_regs *r
 		struct one_reg row = x_row(n);
 		res = get_row(v, &row, r);
 	}
-	for (unsigned n = 0; res == 0 && (groups & GYVE_REGS_FP) && n < 32; n++) {
-		struct one_reg row = v_row(n);
-		res = get_row(v, &row, r);
-	}
+	if (res == 0 && groups & GYVE_REGS_FP)
+		res = get_vectors(v, r);
 	if (res < 0)
 		return res;
 	if (groups & GYVE_REGS_GPR)
@@ -183,8 +216,11 @@ int kvm_host_get_regs(struct gyve_bvcpu *v, unsigned groups, struct gyve_regs *r
 
 int kvm_host_set_regs(struct gyve_bvcpu *v, unsigned groups, const struct gyve_regs *regs)
 {
-	struct gyve_a64_regs r = regs->a64;
+	bool sve = v->vm->caps.sve_vl;
+	struct gyve_a64_regs r;
 	int res = 0;
+
+	memcpy(&r, &regs->a64, groups & GYVE_REGS_FP && sve ? sizeof(r) : offsetof(struct gyve_a64_regs, sve_vl));
 
 	/* sp is a name for one of the two; whichever was changed wins */
 	if (groups & GYVE_REGS_GPR) {
@@ -200,8 +236,9 @@ int kvm_host_set_regs(struct gyve_bvcpu *v, unsigned groups, const struct gyve_r
 		struct one_reg row = x_row(n);
 		res = set_row(v, &row, &r);
 	}
-	for (unsigned n = 0; res == 0 && (groups & GYVE_REGS_FP) && n < 32; n++) {
-		struct one_reg row = v_row(n);
+	unsigned nvectors = groups & GYVE_REGS_FP ? (sve ? SVE_ROWS : 32) : 0;
+	for (unsigned n = 0; res == 0 && n < nvectors; n++) {
+		struct one_reg row = sve ? sve_row(n) : v_row(n);
 		res = set_row(v, &row, &r);
 	}
 	return res;
