@@ -107,8 +107,8 @@ int gyve_monitor(struct gyve_target *t, unsigned cpu, const char *cmd, const str
 /** The call stack of a stopped vCPU, a line a frame, each behind indent. Returns the number of frames or negative errno. */
 int gyve_backtrace_print(struct gyve_target *t, unsigned cpu, unsigned max, const char *indent, const struct gyve_sink *out,
 			 struct gyve_err *err);
-/** The paragraph for a guest that died: what, where (symbol, line), why (the failed walk); then its call stack. Returns length as
- * snprintf. */
+/** The paragraph for a guest that died: what, where (symbol, line), why (the failed walk); then its call stack. Returns length
+ * as snprintf. */
 int gyve_crash_text(struct gyve_target *t, const struct gyve_stop *stop, char *buf, size_t size);
 /** Exits and assists, one line each; only those whose name begins with prefix (NULL: all). 0 or negative errno. */
 int gyve_target_print_stats(struct gyve_target *t, const char *prefix, const struct gyve_sink *out);

@@ -40,9 +40,7 @@ static inline void pause(void)
 	__asm__ volatile("yield");
 }
 
-static inline void take_interrupts(void)
-{
-}
+static inline void take_interrupts(void) {}
 
 /* The exclusives, not LSE's one instruction: steps have to get through them. */
 static inline uint64_t fetch_add(uint64_t *p, uint64_t n)
