@@ -25,6 +25,8 @@ struct gyve_target_ops {
 	void (*points_clear)(void *ctx);
 	void (*points_list)(void *ctx, void (*cb)(void *ctx, const char *line), void *cb_ctx);
 	ssize_t (*stats)(void *ctx, struct gyve_stat **ret);
+	int (*catch_set)(void *ctx, enum gyve_catch what, bool on, struct gyve_err *err);
+	unsigned (*catches)(void *ctx);
 	/* of a stopped vCPU; see vm.h */
 	int (*msr)(void *ctx, unsigned cpu, bool write, uint32_t index, uint64_t *val);
 	int (*irq_reg)(void *ctx, unsigned cpu, enum gyve_irq_part part, uint32_t reg, uint64_t *ret);
@@ -110,6 +112,8 @@ int gyve_backtrace_print(struct gyve_target *t, unsigned cpu, unsigned max, cons
 /** The paragraph for a guest that died: what, where (symbol, line), why (the failed walk); then its call stack. Returns length
  * as snprintf. */
 int gyve_crash_text(struct gyve_target *t, const struct gyve_stop *stop, char *buf, size_t size);
+/** The exception that stop->catches tells of: what, from where, why. Returns length as snprintf. */
+int gyve_catch_text(struct gyve_target *t, const struct gyve_stop *stop, char *buf, size_t size);
 /** Exits and assists, one line each; only those whose name begins with prefix (NULL: all). 0 or negative errno. */
 int gyve_target_print_stats(struct gyve_target *t, const char *prefix, const struct gyve_sink *out);
 

@@ -18,6 +18,17 @@ enum gyve_stop_kind {
 	GYVE_STOP_INTERRUPT, /**< asked for from outside */
 	GYVE_STOP_CRASH,     /**< triple fault, unassistable instruction, ...: text says what; the guest cannot go on */
 	GYVE_STOP_EXIT,      /**< the guest is gone; code */
+	GYVE_STOP_CATCH,     /**< it has taken an exception: pc is the handler's first instruction */
+};
+/** Exceptions that can be made to stop it. */
+enum gyve_catch {
+	GYVE_CATCH_PF, /**< x86_64 #PF, #GP, #UD, #DF */
+	GYVE_CATCH_GP,
+	GYVE_CATCH_UD,
+	GYVE_CATCH_DF,
+	GYVE_CATCH_SYNC, /**< aarch64: synchronous exceptions, SError */
+	GYVE_CATCH_SERROR,
+	GYVE_CATCH_N
 };
 /** Why it stopped. */
 struct gyve_stop {
@@ -25,6 +36,7 @@ struct gyve_stop {
 	unsigned cpu;
 	gyve_gva_t pc, addr;
 	int code;
+	unsigned catches; /**< CATCH, and breakpoints there: bit mask 1u << GYVE_CATCH_* of what that handler is for */
 	char text[1024];
 };
 
@@ -114,6 +126,12 @@ void gyve_bp_clear(struct gyve_vm *vm);
 /** Call cb with two lines of text about the strategies and why they were chosen, then one per point: kind, address, how it is
  * planted now. */
 void gyve_bp_list(struct gyve_vm *vm, void (*cb)(void *ctx, const char *line), void *ctx);
+
+/** Stop, or no longer, when the guest takes the exception. Only while stopped; gyve_bp_clear() ends all of them. -ENOTSUP: the
+ * architecture has no such exception. */
+int gyve_vm_catch(struct gyve_vm *vm, enum gyve_catch what, bool on, struct gyve_err *err);
+/** Bit mask 1u << GYVE_CATCH_*. */
+unsigned gyve_vm_catches(const struct gyve_vm *vm);
 
 struct gyve_stat {
 	char name[40];

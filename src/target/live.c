@@ -97,6 +97,16 @@ static int live_device(void *ctx, unsigned cpu, bool pio, bool write, uint64_t a
 	return gyve_vm_device(ctx, cpu, pio, write, addr, buf, len, err);
 }
 
+static int live_catch(void *ctx, enum gyve_catch what, bool on, struct gyve_err *err)
+{
+	return gyve_vm_catch(ctx, what, on, err);
+}
+
+static unsigned live_catches(void *ctx)
+{
+	return gyve_vm_catches(ctx);
+}
+
 static const struct gyve_target_ops live_ops = {
 	.name = "live",
 	.stopped = live_stopped,
@@ -117,6 +127,8 @@ static const struct gyve_target_ops live_ops = {
 	.msr = live_msr,
 	.irq_reg = live_irq_reg,
 	.device = live_device,
+	.catch_set = live_catch,
+	.catches = live_catches,
 };
 
 int gyve_target_live(struct gyve_target *ret, struct gyve_vm *vm, const struct gyve_symtab *syms, const char *image)

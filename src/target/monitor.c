@@ -165,6 +165,7 @@ static const struct {
 	{"in", "[/b|/w|/l] PORT", "read a port through the device model (x86_64)", mon_in},
 	{"out", "[/b|/w|/l] PORT VALUE", "write a port through the device model (x86_64)", mon_out},
 	{"bt", "", "the call stack, by the image's own symbols", mon_bt},
+	{"catch", "[WHAT on|off]", "stop at an exception: pf gp ud df (x86_64), sync serror (aarch64), all", mon_catch},
 	{"breakpoints", "", "every point and how it is planted now", mon_breakpoints},
 	{"assist", "", "instructions carried out for the host, by mnemonic", mon_assist},
 	{"stats", "", "exits by kind", mon_stats},

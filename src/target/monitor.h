@@ -60,6 +60,8 @@ int mon_info_registers(struct mon *m);
 /* monitor_tables.c */
 int mon_idt(struct mon *m);
 int mon_gdt(struct mon *m);
+/* catch.c */
+int mon_catch(struct mon *m);
 /* monitor_irq.c */
 int mon_lapic(struct mon *m);
 int mon_ioapic(struct mon *m);

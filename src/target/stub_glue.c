@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { SIG_INT = 2, SIG_TRAP = 5, SIG_SEGV = 11 }; /* gdb's numbers */
+enum { SIG_INT = 2, SIG_ILL = 4, SIG_TRAP = 5, SIG_BUS = 10, SIG_SEGV = 11 }; /* gdb's numbers */
 
 static int give_err(struct gdbstub_err *out, const struct gyve_err *err, int code)
 {
@@ -156,10 +156,15 @@ static void translate_stop(const struct gyve_stop *stop, struct gdbstub_stop *re
 		[GYVE_STOP_RWATCH] = {GDBSTUB_STOP_RWATCH, SIG_TRAP}, [GYVE_STOP_AWATCH] = {GDBSTUB_STOP_AWATCH, SIG_TRAP},
 		[GYVE_STOP_STEP] = {GDBSTUB_STOP_SIGNAL, SIG_TRAP},   [GYVE_STOP_INTERRUPT] = {GDBSTUB_STOP_SIGNAL, SIG_INT},
 		[GYVE_STOP_CRASH] = {GDBSTUB_STOP_SIGNAL, SIG_SEGV},  [GYVE_STOP_EXIT] = {GDBSTUB_STOP_EXITED, 0},
+		[GYVE_STOP_CATCH] = {GDBSTUB_STOP_SIGNAL, SIG_TRAP},
 	};
 	memset(ret, 0, sizeof(*ret));
 	ret->kind = table[stop->kind].kind;
 	ret->signal = table[stop->kind].signal;
+	if (stop->kind == GYVE_STOP_CATCH)
+		ret->signal = stop->catches & 1u << GYVE_CATCH_UD   ? SIG_ILL
+			      : stop->catches & 1u << GYVE_CATCH_DF ? SIG_BUS
+								    : SIG_SEGV;
 	ret->tid = (int)stop->cpu + 1;
 	ret->addr = stop->addr;
 	ret->code = stop->code & 0xff;
@@ -458,6 +463,12 @@ void gyve_glue_report(struct gyve_glue *g, const struct gyve_stop *stop)
 	if (stop->kind == GYVE_STOP_CRASH && gdbstub_running(g->stub)) {
 		char text[6144];
 		gyve_crash_text(g->target, stop, text, sizeof(text) - 2);
+		strcat(text, "\n");
+		gdbstub_monitor_print(g->stub, text, strlen(text));
+	}
+	if (stop->catches && gdbstub_running(g->stub)) {
+		char text[1024];
+		gyve_catch_text(g->target, stop, text, sizeof(text) - 2);
 		strcat(text, "\n");
 		gdbstub_monitor_print(g->stub, text, strlen(text));
 	}

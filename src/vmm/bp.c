@@ -4,6 +4,7 @@
  * it was started with, else the address the loader put that part of the image at; else nothing yet (PENDING). Debug registers
  * that nothing else needs stand in for pending ones and shadow planted ones, so that a page rewritten between two exits still
  * stops. */
+#include "catch.h"
 #include "plant.h"
 #include "point.h"
 
@@ -154,6 +155,8 @@ static void set_stop(struct gyve_vcpu *v, struct gyve_stop *stop, enum gyve_stop
 	stop->cpu = v->index;
 	stop->pc = vcpu_pc(v);
 	stop->addr = addr;
+	if (v->catches.n && (kind == GYVE_STOP_SW_BP || kind == GYVE_STOP_HW_BP))
+		catch_mark(v, stop);
 }
 
 static enum gyve_stop_kind stop_kind(enum gyve_point_kind kind)
@@ -205,9 +208,9 @@ bool bp_hit(struct gyve_vcpu *v, gyve_gva_t pc, struct gyve_stop *stop)
 {
 	pthread_mutex_lock(&v->vm->book_lock);
 	bool ours = planted(v, pc);
-	pthread_mutex_unlock(&v->vm->book_lock);
 	if (ours)
 		set_stop(v, stop, GYVE_STOP_SW_BP, pc);
+	pthread_mutex_unlock(&v->vm->book_lock);
 	return ours;
 }
 
@@ -266,7 +269,8 @@ static int place_hardware(struct gyve_vm *vm, struct point *p, struct gyve_err *
 	return 0;
 }
 
-static void place_breakpoint(struct gyve_vm *vm, struct point *p)
+/* v: NULL, or inside, and the only one whose tables may be walked. */
+static void place_breakpoint(struct gyve_vm *vm, struct gyve_vcpu *v, struct point *p)
 {
 	switch (strategy_break(vm)) {
 	case GYVE_BREAK_DEBUG_REGISTER:
@@ -278,7 +282,7 @@ static void place_breakpoint(struct gyve_vm *vm, struct point *p)
 		p->why = "chosen";
 		break;
 	default:
-		try_plant_any(vm, NULL, p);
+		try_plant_any(vm, v, p);
 		return;
 	}
 	p->state = POINT_SOFT;
@@ -304,22 +308,24 @@ static int place_watch(struct gyve_vm *vm, struct point *p, struct gyve_err *err
 	return 0;
 }
 
-static int place(struct gyve_vm *vm, struct point *p, struct gyve_err *err)
+static int place(struct gyve_vm *vm, struct gyve_vcpu *v, struct point *p, struct gyve_err *err)
 {
 	if (point_is_watch(p->kind))
 		return place_watch(vm, p, err);
 	if (p->kind == GYVE_POINT_HW)
 		return place_hardware(vm, p, err);
-	place_breakpoint(vm, p);
+	place_breakpoint(vm, v, p);
 	return 0;
 }
 
-static int insert(struct gyve_vm *vm, const struct point *new, struct gyve_err *err)
+static int insert(struct gyve_vm *vm, struct gyve_vcpu *v, const struct point *new, struct gyve_err *err)
 {
-	struct point p = *new;
+	struct point p = *new, *old = find(vm, p.kind, p.gva, p.len);
 
-	if (find(vm, p.kind, p.gva, p.len))
+	if (old) {
+		old->owners |= p.owners;
 		return 0;
+	}
 	if (vm->npoints == vm->points_cap) {
 		size_t cap = vm->points_cap ? 2 * vm->points_cap : 16;
 		struct point *points = reallocarray(vm->points, cap, sizeof(p));
@@ -328,7 +334,7 @@ static int insert(struct gyve_vm *vm, const struct point *new, struct gyve_err *
 		vm->points = points;
 		vm->points_cap = cap;
 	}
-	int r = place(vm, &p, err);
+	int r = place(vm, v, &p, err);
 	if (r == 0)
 		vm->points[vm->npoints++] = p;
 	return r;
@@ -336,12 +342,13 @@ static int insert(struct gyve_vm *vm, const struct point *new, struct gyve_err *
 
 int gyve_bp_insert(struct gyve_vm *vm, enum gyve_point_kind kind, gyve_gva_t gva, uint64_t len, struct gyve_err *err)
 {
-	struct point p = {.kind = kind, .gva = gva, .len = point_is_watch(kind) ? len : 1, .state = POINT_PENDING};
+	struct point p = {
+		.kind = kind, .gva = gva, .len = point_is_watch(kind) ? len : 1, .state = POINT_PENDING, .owners = POINT_USER};
 
 	if (!gyve_run_stopped(vm))
 		return gyve_err_set(err, -EBUSY, "the guest is running");
 	pthread_mutex_lock(&vm->book_lock);
-	int r = insert(vm, &p, err);
+	int r = insert(vm, NULL, &p, err);
 	changed(vm);
 	bp_count(vm);
 	pthread_mutex_unlock(&vm->book_lock);
@@ -358,6 +365,23 @@ static void drop(struct gyve_vm *vm, struct point *p)
 	bp_count(vm);
 }
 
+int bp_own(struct gyve_vm *vm, struct gyve_vcpu *v, gyve_gva_t gva, unsigned owner)
+{
+	struct point p = {.kind = GYVE_POINT_SW, .gva = gva, .len = 1, .state = POINT_PENDING, .owners = owner};
+	int r = insert(vm, v, &p, NULL);
+
+	changed(vm);
+	bp_count(vm);
+	return r;
+}
+
+void bp_disown(struct gyve_vm *vm, struct point *p, unsigned owner)
+{
+	p->owners &= ~owner;
+	if (!p->owners)
+		drop(vm, p);
+}
+
 int gyve_bp_remove(struct gyve_vm *vm, enum gyve_point_kind kind, gyve_gva_t gva, uint64_t len)
 {
 	if (!gyve_run_stopped(vm))
@@ -365,7 +389,7 @@ int gyve_bp_remove(struct gyve_vm *vm, enum gyve_point_kind kind, gyve_gva_t gva
 	pthread_mutex_lock(&vm->book_lock);
 	struct point *p = find(vm, kind, gva, len);
 	if (p)
-		drop(vm, p);
+		bp_disown(vm, p, POINT_USER);
 	pthread_mutex_unlock(&vm->book_lock);
 	return 0; /* removing what is not there is no error: clients repeat themselves */
 }
@@ -373,6 +397,9 @@ int gyve_bp_remove(struct gyve_vm *vm, enum gyve_point_kind kind, gyve_gva_t gva
 void gyve_bp_clear(struct gyve_vm *vm)
 {
 	pthread_mutex_lock(&vm->book_lock);
+	vm->catch_mask = 0;
+	for (unsigned i = 0; i < vm->ncpus; i++)
+		memset(&vm->cpus[i].catches, 0, sizeof(vm->cpus[i].catches));
 	while (vm->npoints)
 		drop(vm, &vm->points[vm->npoints - 1]);
 	pthread_mutex_unlock(&vm->book_lock);
@@ -389,7 +416,8 @@ void bp_deinit(struct gyve_vm *vm)
 static void describe(const struct gyve_vm *vm, const struct point *p, char *buf, size_t size)
 {
 	static const char *const kinds[] = {"breakpoint", "hardware breakpoint", "write watch", "read watch", "access watch"};
-	int n = snprintf(buf, size, "0x%016" PRIx64 "  %-19s ", p->gva, kinds[p->kind]);
+	const char *kind = p->owners & POINT_USER ? kinds[p->kind] : "exception handler";
+	int n = snprintf(buf, size, "0x%016" PRIx64 "  %-19s ", p->gva, kind);
 
 	if (n < 0 || (size_t)n >= size)
 		return;

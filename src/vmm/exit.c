@@ -1,5 +1,5 @@
 /* What an exit means: devices, breakpoints, deaths. */
-#include "vmm.h"
+#include "catch.h"
 
 #include "gyve/log.h"
 
@@ -228,6 +228,8 @@ static enum exit_result handle_interrupted(struct gyve_vcpu *v, struct gyve_stop
 
 enum exit_result exit_handle(struct gyve_vcpu *v, struct gyve_exit *e, bool stepping, struct gyve_stop *stop)
 {
+	if (v->vm->catch_mask)
+		catch_sync(v);
 	if (v->vm->nplants || v->vm->npending)
 		bp_sync(v->vm, v);
 	switch (e->kind) {

@@ -5,7 +5,7 @@
  * told at the next resume if they still mean anything.
  *
  * A vCPU that was told about a breakpoint goes on by stepping over it first, alone inside, with the bytes lifted. */
-#include "vmm.h"
+#include "catch.h"
 
 #include "gyve/log.h"
 
@@ -227,7 +227,7 @@ static void tell(struct gyve_vm *vm, struct gyve_vcpu *v)
 	struct gyve_stop stop = v->hit;
 
 	v->hit.kind = GYVE_STOP_NONE;
-	v->told = stop.kind == GYVE_STOP_SW_BP || stop.kind == GYVE_STOP_HW_BP;
+	v->told = stop.kind == GYVE_STOP_SW_BP || stop.kind == GYVE_STOP_HW_BP || stop.kind == GYVE_STOP_CATCH;
 	/* aarch64: the access is still to come */
 	v->told_watch =
 		vm->arch->id == GYVE_AARCH64 && !v->done_watch && stop.kind >= GYVE_STOP_WATCH && stop.kind <= GYVE_STOP_AWATCH;
@@ -326,6 +326,7 @@ static void after_stop(struct gyve_vcpu *v)
 	const struct gyve_backend_ops *ops = v->vm->ops;
 
 	v->was_stopped = false;
+	catch_tick(v);
 	if (v->act.act != GYVE_ACT_CONT) {
 		if (ops->unhalt)
 			ops->unhalt(v->b);
@@ -364,6 +365,7 @@ void *run_vcpu(void *arg)
 	}
 	pthread_mutex_unlock(&vm->lock);
 	watchdog_stop(v);
+	catch_tick_stop(v);
 	return NULL;
 }
 
@@ -422,6 +424,7 @@ static bool still_true(struct gyve_vcpu *v)
 	switch (v->hit.kind) {
 	case GYVE_STOP_SW_BP:
 	case GYVE_STOP_HW_BP:
+	case GYVE_STOP_CATCH:
 		return vcpu_pc(v) == v->hit.pc && bp_at(v, v->hit.pc);
 	case GYVE_STOP_WATCH:
 	case GYVE_STOP_RWATCH:
@@ -474,6 +477,7 @@ int gyve_run_resume(struct gyve_vm *vm, const struct gyve_resume *actions)
 	if (vm->phase != PHASE_STOPPED) {
 		r = vm->phase == PHASE_ENDED ? -ESRCH : -EBUSY;
 	} else if (!tell_waiting(vm, actions)) {
+		catch_sync_all(vm);
 		bp_sync(vm, NULL);
 		for (unsigned i = 0; i < vm->ncpus; i++)
 			prepare(&vm->cpus[i], &actions[i]);

@@ -29,13 +29,23 @@ struct gyve_lost {
 	struct timespec at;
 };
 
+/** Entries of handlers for exceptions that are to be caught. */
+struct catch_at {
+	gyve_gva_t gva;
+	unsigned kinds; /**< 1u << GYVE_CATCH_* */
+};
+struct catch_list {
+	unsigned n;
+	struct catch_at at[8];
+};
+
 struct gyve_vcpu {
 	struct gyve_vm *vm;
 	unsigned index;
 	struct gyve_bvcpu *b;
 	pthread_t thread;
-	bool has_thread, has_watchdog;
-	timer_t watchdog;
+	bool has_thread, has_watchdog, has_tick;
+	timer_t watchdog, tick;
 	struct gyve_lost lost;
 
 	/* under vm->lock */
@@ -68,7 +78,8 @@ struct gyve_vcpu {
 	bool lift;       /**< the instruction at pc is to be stepped with the watched pages as they are without watching */
 	bool device;     /**< the last exit was an access to a device */
 	bool done_watch; /**< the watch hit to be told was found behind its access, also on aarch64 */
-	struct gyve_stop watch; /**< a hit by an access to a protected page, to be told when the instruction is through */
+	struct gyve_stop watch;    /**< a hit by an access to a protected page, to be told when the instruction is through */
+	struct catch_list catches; /**< as found last; under vm->book_lock */
 	uint64_t exits[GYVE_EXIT_UNKNOWN + 1];
 };
 
@@ -76,9 +87,12 @@ enum point_state { POINT_PENDING, POINT_BYTES, POINT_DEBUG_REG, POINT_SOFT, POIN
 
 #define POINT_SLOTS 4 /**< debug registers one point may take: 8 bytes each */
 
+enum { POINT_USER = 1, POINT_CATCH = 2 };
+
 /** What the user asked for, and how it is planted now. */
 struct point {
 	enum gyve_point_kind kind;
+	unsigned owners; /**< POINT_USER: the client; POINT_CATCH: an exception's handler begins there */
 	gyve_gva_t gva;
 	uint64_t len;
 	enum point_state state;
@@ -149,7 +163,8 @@ struct gyve_vm {
 	size_t nparts;
 	bool parts_lifted; /**< all of them are free for a step */
 	size_t npending;
-	unsigned book_gen; /**< changes with every change of what the debug registers hold */
+	unsigned catch_mask; /**< exceptions to be caught; changes only while stopped */
+	unsigned book_gen;   /**< changes with every change of what the debug registers hold */
 	struct assist_count *assists;
 	size_t nassists;
 };

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # What `monitor` answers, command by command.
+only_machine_tests aarch64 a64_monitor a64_catch
 
 # The transcript's answer to the gdb command $1 (as a regular expression), up to the next command.
 answer() {
@@ -147,5 +148,112 @@ test_monitor_tables() {
 	expect '\+monitor idt' 'no vector is present' '^GDT at 0x' '^0x0008 .* code, readable, 64-bit' '^0x0010 .* data, writable' \
 		'Breakpoint 1, on_bp' '^  3 #BP breakpoint +0x0*20[0-9a-f]+ <on_bp.*cs 0x8, interrupt gate, DPL 0' \
 		'\+monitor idt 3$' '^  3 #BP' 'too large'
+	gyve_ends 0
+}
+
+# Each exception stops the guest at its handler, with the reason; the table is loaded and changed while it runs.
+test_catch() {
+	gyve_start "$GUESTS/faults"
+	gdb_run faults <<-'IN'
+		monitor catch all on
+		monitor catch sync on
+		monitor catch nonsense on
+		continue
+		bt 2
+		continue
+		continue
+		monitor breakpoints
+		monitor catch pf off
+		continue
+		continue
+	IN
+	expect '^pf +on' '^df +on' 'no such exception' "no exception 'nonsense'" '\+continue' \
+		'^vCPU 0 has taken an exception: #PF page fault: write of 0x700000001000 \(CR2\) from ring 0, not present; .*PML4E.*at 0x[0-9a-f]+ in store.*error code 0x2' \
+		'SIGSEGV' 'on_pf' '#1 .* store \(at=' \
+		'#GP general protection; at 0x[0-9a-f]+ in store' 'SIGSEGV' '#UD invalid opcode; at 0x[0-9a-f]+ in undefined' 'SIGILL' \
+		'exception handler' '^pf +off' '\+continue' '#DF double fault' 'SIGBUS' 'exited normally'
+	gyve_ends 0
+}
+
+# Where the client has a breakpoint of its own it is told of that one, and why besides. The new handler is followed.
+test_catch_beside_breakpoints() {
+	gyve_start "$GUESTS/faults"
+	gdb_run faults <<-'IN'
+		break *on_pf
+		monitor catch pf on
+		continue
+		delete
+		continue
+		monitor catch all off
+		continue
+	IN
+	expect '#PF page fault: write of 0x700000001000' 'Breakpoint 1, .*on_pf' '#PF page fault: write of 0x700000001008' \
+		'SIGSEGV' 'on_pf_again' '^pf +off' 'exited normally'
+	gyve_ends 0
+}
+
+# Nothing is left behind in the guest by a client that goes.
+test_catch_ends_with_the_session() {
+	gyve_start "$GUESTS/faults"
+	gdb_run faults <<-'IN'
+		monitor catch all on
+		continue
+		detach
+	IN
+	expect '#PF page fault' 'detached'
+	gyve_ends 0
+	output 'table loaded
+handler changed
+double fault'
+}
+
+test_a64_monitor() {
+	gyve_start "$GUESTS/brk"
+	gdb_run brk <<-'IN'
+		break own_breakpoint
+		continue
+		monitor regs
+		monitor sregs
+		monitor info registers
+		monitor idt
+		monitor gic
+		monitor msr
+		monitor msr S3_0_C13_C0_4 0x1234
+		maintenance flush register-cache
+		p/x $TPIDR_EL1
+		monitor msr tpidr_el1
+		monitor msr S3_7_C15_C15_7
+		monitor lapic
+		monitor info mem
+		monitor info tlb
+		monitor xp /2wx 0x40200000
+		x/wx 0x09000018
+		monitor xp /1wx 0x0a000000
+		monitor as 0x40000000
+		monitor as off
+		kill
+	IN
+	expect 'Breakpoint 1, own_breakpoint' '^pc +0x0*40[0-9a-f]+  <own_breakpoint' '^cpsr .*\[' '^SCTLR_EL1 .*\[ M' \
+		'^CPU#0' '^ PC=[0-9a-f]{16} X00=[0-9a-f]{16} X01=' '^PSTATE=[0-9a-f]{8} [NZCV-]{4} NS EL1h' 'vectors at VBAR_EL1 0x40' \
+		'^ 4 synchronous +current EL, SP_ELx +0x0*40[0-9a-f]+200? ?' '^GICD_CTLR' '^ICC_PMR_EL1' '^ttbr0_el1' '= 0x0000000000001234' '= 0x1234' \
+		'= 0x0000000000001234' '\+monitor msr S3_7' 'there is none|does not give' 'nothing of this kind' \
+		'^[0-9a-f]{16}-[0-9a-f]{16} [0-9a-f]{16} [u-]r[w-]' '^[0-9a-f]{16}: [0-9a-f]{16} [X-][G-][P-]' '^0000000040200000: 0x' \
+		'address space 0x40000000' 'selected vCPU'
+	gyve_ends 0
+}
+
+test_a64_catch() {
+	gyve_start "$GUESTS/brk"
+	gdb_run brk <<-'IN'
+		monitor catch sync on
+		monitor catch pf on
+		continue
+		continue
+		monitor breakpoints
+		monitor catch sync off
+		continue
+	IN
+	expect '^sync +on' 'no such exception' 'synchronous exception from the current level: .*ESR_EL1 0xf2000007; at 0x40[0-9a-f]+ in own_breakpoint' \
+		'synchronous exception' 'exception handler' '^sync +off' 'exited normally'
 	gyve_ends 0
 }

@@ -60,6 +60,7 @@ if [ "$arch" = aarch64 ]; then
 	exit 0
 fi
 guest int3 int3.c
+guest faults faults.c
 guest pushf pushf.S
 guest paging paging.c
 guest sse sse.c
