@@ -9,6 +9,11 @@ struct fake_host {
 	bool int3_is_emulation; /**< INT3 leaves as GYVE_EXIT_EMULATION */
 	bool out_advances;      /**< rip is past an OUT when it leaves; else settle() moves it */
 	bool watch_works;
+	bool pages;    /**< accesses to read-only and absent slots leave as GYVE_EXIT_MMIO */
+	bool no_regs;  /**< execute breakpoints do not fire */
+	bool no_int3;  /**< INT3 does not leave: the guest dies of it */
+	unsigned incs; /**< INC carried out, all vCPUs */
+	unsigned maps; /**< calls of map() */
 	unsigned hw_bps;
 	unsigned lazy_steps; /**< so many steps end before their instruction */
 	unsigned reinjected; /**< INT3 given back, all vCPUs */
