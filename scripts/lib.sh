@@ -19,6 +19,7 @@ package_table() {
 		build  hdr  libfdt.h             libfdt-dev
 		build  hdr  libdwarf/libdwarf.h  libdwarf-dev
 		build  hdr  Zydis/Zydis.h        libzydis-dev
+		build  pc   libseccomp           libseccomp-dev
 		gdb    cmd  gdb-multiarch|gdb    gdb-multiarch
 		check  pc   cmocka               libcmocka-dev
 		check  cmd  clang                clang

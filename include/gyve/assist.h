@@ -30,6 +30,8 @@ struct gyve_assist_out {
 /** Carry out the instruction in insn[0..ninsn) (at most 15 used) at regs->rip. regs must hold GPR, SYS and FP. Thread-safe. */
 enum gyve_assist_result gyve_assist_x86(struct gyve_x86_regs *regs, const uint8_t *insn, size_t ninsn,
 					const struct gyve_assist_mem *mem, struct gyve_assist_out *ret, struct gyve_err *err);
+/** Get what gyve_assist_x86() executes with; it does so by itself, but not behind a system call filter. */
+void gyve_assist_prepare(void);
 /** Disassemble one instruction into buf. Returns its length or -EINVAL. */
 int gyve_x86_disasm(const uint8_t *insn, size_t ninsn, uint64_t rip, char *buf, size_t size);
 struct gyve_x86_data_ref {

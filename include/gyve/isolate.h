@@ -11,6 +11,7 @@ enum {
 	GYVE_GRANT_MAKE = 4,   /**< make files and directories in it */
 	GYVE_GRANT_REMOVE = 8, /**< remove files and directories in it */
 	GYVE_GRANT_ALL = 15,
+	GYVE_GRANT_SESSION = 16, /**< for the session thread only, not for those that serve the guest */
 };
 /** Rights on what fd (any kind, O_PATH will do) refers to; a directory stands for all below it. */
 struct gyve_grant {
@@ -27,12 +28,16 @@ struct gyve_isolate_info {
 };
 void gyve_isolate_probe(struct gyve_isolate_info *ret);
 
-/** Landlock on the calling thread and all it starts later: nothing but what is granted, no device nodes made, and without
- * net no TCP bind or connect where the kernel can say so. STRICT: an error where the kernel lacks Landlock or a right that it
- * would need; NORMAL: what there is, and if that is nothing, 0 with a sentence in warning (else its text is empty). */
-int gyve_isolate_files(enum gyve_isolation mode, const struct gyve_grant *grants, size_t n, bool net, struct gyve_err *warning,
-		       struct gyve_err *err);
-/** seccomp on the calling thread: the system calls of a vCPU or device thread. New programs, processes, sockets and tracing end
- * gyve; what else is not on the list gives the caller EPERM. */
-int gyve_isolate_calls(struct gyve_err *err);
+enum {
+	GYVE_ISOLATE_NET = 1,   /**< TCP bind and connect stay possible */
+	GYVE_ISOLATE_SCOPE = 2, /**< signals and abstract sockets of processes outside are out of reach; once per process */
+};
+/** Landlock on the calling thread and all it starts later: nothing but what is granted, no program run, no device nodes, links
+ * or sockets made. STRICT: an error where the kernel lacks Landlock or cannot forbid all that a file can suffer; NORMAL: what
+ * there is, and if that is nothing, 0 and a sentence in warning (else its text is empty). May be repeated with less. */
+int gyve_isolate_files(enum gyve_isolation mode, unsigned flags, const struct gyve_grant *grants, size_t n,
+		       struct gyve_err *warning, struct gyve_err *err);
+/** seccomp on the calling thread: the system calls of a vCPU or device thread (with NET: one that opens sockets). New programs,
+ * processes, sockets and tracing end gyve; what else is not on the list gives the caller EPERM. -ENOSYS: not built in. */
+int gyve_isolate_calls(unsigned flags, struct gyve_err *err);
 #endif

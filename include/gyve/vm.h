@@ -74,6 +74,11 @@ struct gyve_vm_options {
 	enum gyve_break_strategy break_strategy; /**< -ENOTSUP from gyve_vm_create() where the host cannot */
 	enum gyve_watch_strategy watch_strategy;
 	bool no_probe_cache;
+	/** Called once when everything is open and before the first vCPU thread; and on each vCPU thread before it enters the
+	 * guest. What they fail with gyve_vm_create() fails with. NULL: nothing. */
+	int (*isolate)(void *ctx, struct gyve_err *err);
+	int (*isolate_thread)(void *ctx, struct gyve_err *err);
+	void *isolate_ctx;
 };
 /** Load and set up; vCPU threads exist and are parked. err names what is wrong; -ENOEXEC the image, -ENODEV/-EACCES/-ENOTSUP
  * KVM. */

@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include "cmd.h"
+#include "isolation.h"
 #include "opts.h"
 
 #include "../base/io.h"
@@ -25,6 +26,7 @@ struct run {
 	bool close_out;
 	int signal_fd;
 	struct gyve_filemap *files;
+	struct isolation isolation;
 	struct gyve_symtab *syms;
 	struct gyve_server *server;
 	struct gyve_vm *vm;
@@ -108,6 +110,27 @@ static int open_files(struct run *r, struct gyve_err *err)
 	return ret;
 }
 
+/* Everything is open, no vCPU has run. The debugger reads the image, and whoever dumps does so where we were started. */
+static int isolate(void *ctx, struct gyve_err *err)
+{
+	struct run *r = ctx;
+	const struct gyve_opts *o = &r->opts;
+
+	r->isolation.mode = o->isolation;
+	isolation_path(&r->isolation, o->image, GYVE_GRANT_READ);
+	if (o->gdb)
+		isolation_path(&r->isolation, ".", GYVE_GRANT_ALL);
+	if (o->gdb && o->listen.kind == GYVE_LISTEN_UNIX)
+		isolation_parent(&r->isolation, o->listen.path, GYVE_GRANT_REMOVE);
+	return isolation_process(&r->isolation, r->files, notice, err);
+}
+
+static int isolate_thread(void *ctx, struct gyve_err *err)
+{
+	struct run *r = ctx;
+	return isolation_thread(&r->isolation, err);
+}
+
 static int create_status(int code)
 {
 	switch (code) {
@@ -155,6 +178,9 @@ static int set_up(struct run *r)
 		return fail(&err, GYVE_STATUS_FAILED);
 	if (o->gdb && gyve_server_open(&r->server, &o->listen, &err) < 0)
 		return fail(&err, GYVE_STATUS_FAILED);
+	vo.isolate = isolate;
+	vo.isolate_thread = isolate_thread;
+	vo.isolate_ctx = r;
 	vo.boot.files = r->files;
 	vo.boot.tempdir = o->tempdir;
 	vo.boot.no_input = o->gdb && o->listen.kind == GYVE_LISTEN_STDIO;
@@ -211,6 +237,7 @@ static void tear_down(struct run *r)
 	if (r->syms)
 		gyve_symtab_destroy(r->syms);
 	gyve_server_close(r->server);
+	isolation_deinit(&r->isolation);
 	gyve_filemap_destroy(r->files);
 	if (r->close_out && r->out_fd >= 0)
 		close(r->out_fd);

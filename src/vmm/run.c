@@ -340,6 +340,8 @@ void *run_vcpu(void *arg)
 	struct gyve_vcpu *v = arg;
 	struct gyve_vm *vm = v->vm;
 
+	if (!run_thread_begins(v))
+		return NULL;
 	watchdog_start(v);
 	pthread_mutex_lock(&vm->lock);
 	while (!vm->dying) {

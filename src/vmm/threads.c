@@ -1,6 +1,8 @@
 /* The vCPU threads' beginning and end. What they do in between is run.c. */
 #include "vmm.h"
 
+#include "gyve/assist.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +30,31 @@ static int create_thread(struct gyve_vcpu *v, struct gyve_err *err)
 	return 0;
 }
 
+/* The first thing a vCPU thread does. false: it must not go on; run_init() tells why. */
+bool run_thread_begins(struct gyve_vcpu *v)
+{
+	struct gyve_vm *vm = v->vm;
+	struct gyve_err err = {0};
+	int r = vm->opt.isolate_thread ? vm->opt.isolate_thread(vm->opt.isolate_ctx, &err) : 0;
+
+	pthread_mutex_lock(&vm->lock);
+	if (r < 0 && vm->begin_err.code == 0)
+		vm->begin_err = err;
+	vm->nbegun++;
+	pthread_cond_broadcast(&vm->cond);
+	pthread_mutex_unlock(&vm->lock);
+	return r == 0;
+}
+
+static int wait_for_threads(struct gyve_vm *vm, struct gyve_err *err)
+{
+	pthread_mutex_lock(&vm->lock);
+	while (vm->nbegun < vm->ncpus)
+		pthread_cond_wait(&vm->cond, &vm->lock);
+	pthread_mutex_unlock(&vm->lock);
+	return vm->begin_err.code ? gyve_err_set(err, vm->begin_err.code, "%s", vm->begin_err.text) : 0;
+}
+
 int run_init(struct gyve_vm *vm, struct gyve_err *err)
 {
 	struct sigaction sa = {.sa_handler = on_kick};
@@ -36,12 +63,20 @@ int run_init(struct gyve_vm *vm, struct gyve_err *err)
 	vm->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (vm->event_fd < 0)
 		return gyve_err_set(err, -errno, "cannot make an event descriptor: %s", strerror(errno));
+	if (vm->opt.isolate) {
+		if (vm->opt.debugger)
+			gyve_vm_caps(vm); /* the probe opens what may not be opened later */
+		gyve_assist_prepare();
+		int r = vm->opt.isolate(vm->opt.isolate_ctx, err);
+		if (r < 0)
+			return r;
+	}
 	for (unsigned i = 0; i < vm->ncpus; i++) {
 		int r = create_thread(&vm->cpus[i], err);
 		if (r < 0)
 			return r;
 	}
-	return 0;
+	return wait_for_threads(vm, err);
 }
 
 void run_deinit(struct gyve_vm *vm)

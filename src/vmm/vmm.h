@@ -144,9 +144,11 @@ struct gyve_vm {
 	bool interrupt_wanted, dying, ending;
 	int exit_code;
 	unsigned ninside;
-	struct gyve_vcpu *over;  /**< only this one may go inside */
-	struct gyve_vcpu *alone; /**< only this one may be in the guest; also read without the lock (atomic) */
-	unsigned npaused;        /**< vCPUs inside that wait for alone to end */
+	unsigned nbegun;           /**< threads that have tried to isolate themselves */
+	struct gyve_err begin_err; /**< the first of them that could not */
+	struct gyve_vcpu *over;    /**< only this one may go inside */
+	struct gyve_vcpu *alone;   /**< only this one may be in the guest; also read without the lock (atomic) */
+	unsigned npaused;          /**< vCPUs inside that wait for alone to end */
 	uint64_t next_seq;
 	struct gyve_stop report; /**< the stop to be taken; kind NONE: taken */
 	int event_fd;
@@ -317,6 +319,7 @@ void run_kick_all(struct gyve_vm *vm, const struct gyve_vcpu *except);
 
 /* --- threads.c */
 
+bool run_thread_begins(struct gyve_vcpu *v);
 int run_init(struct gyve_vm *vm, struct gyve_err *err);
 /** Ends and joins the vCPU threads. */
 void run_deinit(struct gyve_vm *vm);

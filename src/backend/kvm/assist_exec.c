@@ -130,6 +130,13 @@ static void make_pool(void)
 		pool.error = -errno;
 }
 
+void gyve_assist_prepare(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	pthread_once(&once, make_pool);
+}
+
 /* Threads keep their slot, so that they rarely meet. */
 static unsigned my_slot(void)
 {
@@ -155,12 +162,11 @@ static void place(unsigned slot, const struct assist_code *code)
 
 int assist_exec(struct assist_frame *f, const struct assist_code *code, uint8_t *scratch, size_t nscratch)
 {
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	unsigned slot = my_slot();
 	struct slot_data *d;
 	int res;
 
-	pthread_once(&once, make_pool);
+	gyve_assist_prepare();
 	if (pool.error)
 		return pool.error;
 	if (nscratch > sizeof(d->scratch) || !code->len)
