@@ -42,6 +42,8 @@ int gyve_elf_parse(struct gyve_elf *ret, const void *data, size_t size, struct g
 const char *gyve_elf_machine(int machine, char buf[24]);
 /** Find a note by owner and type. Returns desc length and *desc, -ENOENT, or -ENOEXEC when the notes are damaged. */
 ssize_t gyve_elf_note(const struct gyve_elf *elf, const char *owner, uint32_t type, const uint8_t **desc);
+/** The GNU build id of an image: its bytes, at most max, in ret; their number, or -ENOENT. */
+ssize_t gyve_elf_build_id(const void *data, size_t size, uint8_t *ret, size_t max);
 /** First vaddr and exclusive end of all segments. */
 void gyve_elf_span(const struct gyve_elf *elf, uint64_t *lo, uint64_t *hi);
 /** Copy the segments to mem (destination = vaddr + bias, or paddr + bias with by_paddr) and zero the rest of memsz. */

@@ -1,8 +1,9 @@
 /* One view over a guest: threads (vCPUs), registers, memory, and run control if it has any. A live VM is one target; an opened
- * dump will be another. The debugger stub, the monitor and the crash report are written against this and nothing else.
+ * dump is another. The debugger stub, the monitor and the crash report are written against this and nothing else.
  * One thread at a time uses a target (the session thread). */
 #ifndef GYVE_TARGET_H
 #define GYVE_TARGET_H
+#include "gyve/core.h"
 #include "gyve/sym.h"
 #include "gyve/vm.h"
 
@@ -47,16 +48,24 @@ struct gyve_target {
 	char *image;                       /**< absolute path of the image file, owned; NULL: none */
 	uint64_t boot_root;                /**< address-space root at the first instruction */
 	bool boot_root_known;
+	unsigned pa_bits;      /**< guest-physical address width where there is no host to ask; 0 unknown */
 	struct gyve_stop last; /**< why it is stopped now */
 	unsigned look_cpu;     /**< monitor commands look through this vCPU + 1; 0: through the one gdb has selected */
 	bool as_on;            /**< virtual addresses are those of this address space, not of the vCPU's (monitor as) */
 	bool as_has_root1;
 	uint64_t as_root, as_root1; /**< CR3, or TTBR0 and maybe TTBR1 */
+	void (*release)(struct gyve_target *t); /**< frees ctx at deinit; NULL: ctx is borrowed */
 };
 
 /** A live VM, not started yet, as a target. vm and syms are borrowed, the image's path is copied. -ENOMEM. */
 int gyve_target_live(struct gyve_target *ret, struct gyve_vm *vm, const struct gyve_symtab *syms, const char *image);
+/** An opened dump as a target: as a live one, but it cannot run. Borrows core and syms, copies image. Memory and registers are
+ * writable if core is. */
+int gyve_target_post(struct gyve_target *ret, struct gyve_core *core, const struct gyve_symtab *syms, const char *image);
 void gyve_target_deinit(struct gyve_target *t);
+/** Write a stopped target as a dump; why is one word: "request", "crash", "exit". As gyve_core_write(), and -EBUSY. */
+int gyve_target_dump(struct gyve_target *t, const char *path, const struct gyve_core_options *opt, const char *why,
+		     struct gyve_core_result *result, struct gyve_err *err);
 /** The guest is at its first instruction: while this address-space root stays, the layout stands in for missing tables. */
 void gyve_target_note_boot(struct gyve_target *t);
 
@@ -134,6 +143,11 @@ struct gyve_serve {
 	struct gyve_target *target;
 	int quit_fd; /**< readable: end the guest with quit_code and return; -1 none */
 	int quit_code;
+	int dump_fd; /**< readable: call dump("request") with the guest stopped, then let it go on; -1 or 0 none */
+	/** Called with the guest stopped: it crashed ("crash"), ended ("exit", stop has the code), or was asked for. May be
+	 * NULL. */
+	void (*dump)(void *ctx, const char *why, const struct gyve_stop *stop);
+	void *dump_ctx;
 	bool client_required; /**< stay stopped until the first client resumes the guest */
 	/** Something a person at the terminal should read: one line or paragraph without newline. */
 	void (*notice)(void *ctx, const char *text);

@@ -13,5 +13,8 @@ enum {
 /** argv[0] is the command's name. Return the exit status. */
 int gyve_cmd_run(int argc, char **argv);
 int gyve_cmd_probe(int argc, char **argv);
+int gyve_cmd_info(int argc, char **argv);
+int gyve_cmd_regs(int argc, char **argv);
+int gyve_cmd_serve(int argc, char **argv);
 int gyve_cmd_version(int argc, char **argv);
 #endif

@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,7 +25,7 @@ struct run {
 	size_t image_size;
 	int out_fd; /* -1: discard */
 	bool close_out;
-	int signal_fd;
+	int signal_fd, dump_fd;
 	struct gyve_filemap *files;
 	struct isolation isolation;
 	struct gyve_symtab *syms;
@@ -70,6 +71,12 @@ static int open_signals(struct run *r, struct gyve_err *err)
 	sigaddset(&set, SIGHUP);
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
 	r->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (r->opts.dump && r->signal_fd >= 0) { /* without it, SIGQUIT ends us as it ends everybody */
+		sigemptyset(&set);
+		sigaddset(&set, SIGQUIT);
+		pthread_sigmask(SIG_BLOCK, &set, NULL);
+		r->dump_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	}
 	return r->signal_fd < 0 ? gyve_err_set(err, -errno, "cannot make a signal descriptor: %s", strerror(errno)) : 0;
 }
 
@@ -120,6 +127,10 @@ static int isolate(void *ctx, struct gyve_err *err)
 	isolation_path(&r->isolation, o->image, GYVE_GRANT_READ);
 	if (o->gdb)
 		isolation_path(&r->isolation, ".", GYVE_GRANT_ALL);
+	if (o->dump)
+		isolation_parent(&r->isolation, o->dump, GYVE_GRANT_ALL);
+	if (o->gdb || o->dump)
+		isolation_path(&r->isolation, "/proc/self", GYVE_GRANT_READ); /* which pages the guest has touched */
 	if (o->gdb && o->listen.kind == GYVE_LISTEN_UNIX)
 		isolation_parent(&r->isolation, o->listen.path, GYVE_GRANT_REMOVE);
 	return isolation_process(&r->isolation, r->files, notice, err);
@@ -129,6 +140,32 @@ static int isolate_thread(void *ctx, struct gyve_err *err)
 {
 	struct run *r = ctx;
 	return isolation_thread(&r->isolation, err);
+}
+
+static void dump_progress(void *ctx, uint64_t done, uint64_t total)
+{
+	(void)ctx;
+	fprintf(stderr, "gyve: dumping: %" PRIu64 " of %" PRIu64 " MiB\n", done >> 20, total >> 20);
+}
+
+static void dump(void *ctx, const char *why, const struct gyve_stop *stop)
+{
+	struct run *r = ctx;
+	const struct gyve_opts *o = &r->opts;
+	bool exit = strcmp(why, "exit") == 0;
+	struct gyve_core_options co = {o->compress, o->dump_qemu, o->dump_virtual, dump_progress, NULL};
+	struct gyve_core_result res;
+	struct gyve_err err = {0};
+
+	if (!o->dump || (strcmp(why, "crash") == 0 && !o->dump_crash) ||
+	    (exit && !o->dump_exit && !(o->dump_panic && stop->code)))
+		return;
+	if (exit && stop->code && !o->dump_exit)
+		why = "panic";
+	if (gyve_target_dump(&r->target, o->dump, &co, why, &res, &err) < 0)
+		fprintf(stderr, "gyve: %s\n", err.text);
+	else
+		fprintf(stderr, "gyve: dump %s: %" PRIu64 " KiB of memory in %.2f s\n", o->dump, res.stored >> 10, res.seconds);
 }
 
 static int create_status(int code)
@@ -202,6 +239,9 @@ static int wait_for_end(struct run *r)
 		.target = &r->target,
 		.quit_fd = r->signal_fd,
 		.quit_code = 128 + SIGINT,
+		.dump_fd = r->dump_fd,
+		.dump = dump,
+		.dump_ctx = r,
 		.client_required = r->opts.gdb && !r->opts.nowait,
 		.notice = notice,
 	};
@@ -243,6 +283,8 @@ static void tear_down(struct run *r)
 		close(r->out_fd);
 	if (r->signal_fd >= 0)
 		close(r->signal_fd);
+	if (r->dump_fd >= 0)
+		close(r->dump_fd);
 	if (r->image)
 		gyve_file_unmap(r->image, r->image_size);
 	gyve_opts_deinit(&r->opts);
@@ -250,7 +292,7 @@ static void tear_down(struct run *r)
 
 int gyve_cmd_run(int argc, char **argv)
 {
-	struct run r = {.out_fd = -1, .signal_fd = -1};
+	struct run r = {.out_fd = -1, .signal_fd = -1, .dump_fd = -1};
 	struct gyve_err err = {0};
 	int status;
 

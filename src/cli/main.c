@@ -15,6 +15,9 @@ static const struct {
 } commands[] = {
 	{"run", "[OPTION...] IMAGE [--] [ARG...]", "boot IMAGE (also: gyve IMAGE)", gyve_cmd_run},
 	{"probe", "[--json]", "what this host can do for a debugger", gyve_cmd_probe},
+	{"info", "DUMP", "what a dump holds", gyve_cmd_info},
+	{"regs", "[-a] DUMP", "registers in a dump", gyve_cmd_regs},
+	{"serve", "DUMP [--gdb LISTEN]", "a dump for gdb to look at", gyve_cmd_serve},
 	{"help", "", "this text", cmd_help},
 	{"version", "", "the version", gyve_cmd_version},
 };

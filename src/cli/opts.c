@@ -259,6 +259,54 @@ static int set_io_mode(struct gyve_opts *o, const char *value, struct gyve_err *
 	return 0;
 }
 
+static int set_dump(struct gyve_opts *o, const char *value, struct gyve_err *err)
+{
+	if (!*value)
+		return gyve_err_set(err, -EINVAL, "the file's name is empty");
+	o->dump = value;
+	return 0;
+}
+
+static int set_dump_on(struct gyve_opts *o, const char *value, struct gyve_err *err)
+{
+	static const char *const names[] = {"crash", "exit", "panic", NULL};
+	bool *const flags[] = {&o->dump_crash, &o->dump_exit, &o->dump_panic};
+	char word[16];
+
+	for (const char *p = value; p; p = strchr(p, ',') ? strchr(p, ',') + 1 : NULL) {
+		snprintf(word, sizeof(word), "%.*s", (int)strcspn(p, ","), p);
+		int i = choose(names, word, err);
+		if (i < 0)
+			return i;
+		*flags[i] = true;
+	}
+	return 0;
+}
+
+static int set_compress(struct gyve_opts *o, const char *value, struct gyve_err *err)
+{
+	(void)value, (void)err;
+	o->compress = true;
+	return 0;
+}
+
+static int set_dump_notes(struct gyve_opts *o, const char *value, struct gyve_err *err)
+{
+	static const char *const names[] = {"qemu", NULL};
+
+	if (choose(names, value, err) < 0)
+		return -EINVAL;
+	o->dump_qemu = true;
+	return 0;
+}
+
+static int set_dump_virtual(struct gyve_opts *o, const char *value, struct gyve_err *err)
+{
+	(void)value, (void)err;
+	o->dump_virtual = true;
+	return 0;
+}
+
 static int set_log(struct gyve_opts *o, const char *value, struct gyve_err *err)
 {
 	(void)err;
@@ -297,6 +345,11 @@ static const struct option_row rows[] = {
 	{0, "break-strategy", REQUIRED, "GYVE_BREAK_STRATEGY", set_break_strategy},
 	{0, "watch-strategy", REQUIRED, "GYVE_WATCH_STRATEGY", set_watch_strategy},
 	{0, "no-probe-cache", NONE, NULL, set_no_probe_cache},
+	{0, "dump", REQUIRED, NULL, set_dump},
+	{0, "dump-on", REQUIRED, NULL, set_dump_on},
+	{0, "compress", NONE, NULL, set_compress},
+	{0, "dump-notes", REQUIRED, NULL, set_dump_notes},
+	{0, "dump-virtual", NONE, NULL, set_dump_virtual},
 	{0, "log", REQUIRED, "GYVE_LOG", set_log},
 	{'h', "help", NONE, NULL, set_help},
 	{'V', "version", NONE, NULL, set_version},
@@ -323,6 +376,11 @@ static const char help[] =
 	"                            [auto; GYVE_BREAK_STRATEGY]\n"
 	"      --watch-strategy HOW  watchpoints by auto, debug-register, page or step [auto; GYVE_WATCH_STRATEGY]\n"
 	"      --no-probe-cache      look anew at what this host does for a debugger\n"
+	"      --dump FILE           where dumps go: when the guest crashes, and at SIGQUIT\n"
+	"      --dump-on WHEN,...    crash, exit, panic (an exit status that is not 0) [crash]\n"
+	"      --compress            dumps in zstd frames that can be read one by one\n"
+	"      --dump-notes qemu     QEMU's register notes in them as well\n"
+	"      --dump-virtual        segments by virtual address in them as well\n"
 	"      --log SPEC            warn, or kvm=info,gdb=debug: main kvm run bp gdb hermit load [GYVE_LOG]\n"
 	"  -h, --help                this text\n"
 	"  -V, --version             the version\n";
@@ -438,6 +496,10 @@ int gyve_opts_parse(struct gyve_opts *ret, int argc, char **argv, struct gyve_er
 		if (!ended && i < argc && strcmp(argv[i], "--") == 0)
 			i++;
 	}
+	if (!o->dump_crash && !o->dump_exit && !o->dump_panic)
+		o->dump_crash = true;
+	else if (res == 0 && !o->dump)
+		res = gyve_err_set(err, -EINVAL, "--dump-on needs --dump FILE");
 	o->args = (const char *const *)&argv[i < argc ? i : argc];
 	if (res == 0 && !o->env)
 		res = (o->env = calloc(1, sizeof(*o->env))) ? 0 : -ENOMEM;

@@ -11,6 +11,8 @@ struct gyve_opts {
 	bool gdb, nowait, aslr, stats, strict, help, version, no_probe_cache;
 	enum gyve_break_strategy break_strategy;
 	enum gyve_watch_strategy watch_strategy;
+	const char *dump; /**< file for dumps; NULL: none */
+	bool dump_crash, dump_exit, dump_panic, compress, dump_qemu, dump_virtual;
 	struct gyve_listen listen;
 	const char *output; /**< NULL: standard output */
 	const char *log;    /**< NULL: not given */

@@ -255,3 +255,19 @@ int gyve_elf_copy(const struct gyve_elf *elf, const struct gyve_memmap *mem, uin
 	}
 	return 0;
 }
+
+ssize_t gyve_elf_build_id(const void *data, size_t size, uint8_t *ret, size_t max)
+{
+	struct gyve_elf *elf = calloc(1, sizeof(*elf));
+	const uint8_t *desc = NULL;
+	ssize_t n = -ENOENT;
+
+	if (elf && gyve_elf_parse(elf, data, size, NULL) == 0)
+		n = gyve_elf_note(elf, "GNU", 3, &desc);
+	if (n > 0 && (size_t)n > max)
+		n = (ssize_t)max;
+	if (n > 0)
+		memcpy(ret, desc, (size_t)n);
+	free(elf);
+	return n;
+}

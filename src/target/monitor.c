@@ -170,6 +170,7 @@ static const struct {
 	{"assist", "", "instructions carried out for the host, by mnemonic", mon_assist},
 	{"stats", "", "exits by kind", mon_stats},
 	{"log", "[SPEC]", "what gyve logs: warn, or kvm=info,gdb=debug", mon_log},
+	{"dump", "FILE [HOW...]", "write a dump of the guest; HOW: compress, qemu, virtual", mon_dump},
 	{"reset", "", "load the image again and start from its first instruction", mon_reset},
 	{"quit", "", "end the guest", mon_quit},
 };

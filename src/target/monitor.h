@@ -66,6 +66,8 @@ int mon_catch(struct mon *m);
 int mon_lapic(struct mon *m);
 int mon_ioapic(struct mon *m);
 int mon_gic(struct mon *m);
+/* monitor_dump.c */
+int mon_dump(struct mon *m);
 /* monitor_mem.c */
 int mon_xp(struct mon *m);
 int mon_search(struct mon *m);

@@ -11,6 +11,7 @@
 #include <netdb.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <sys/signalfd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,6 +39,7 @@ struct session {
 	bool attaching; /**< the guest was running when the client came: bytes wait until it has stopped */
 	bool let_go;    /**< some client resumed the guest, or none was required */
 	bool clear_due; /**< a client was lost while the guest ran: its points go at the next stop, which we asked for */
+	bool dump_due;  /**< a dump was asked for while the guest ran: at the stop, which we asked for */
 	bool ended;
 	struct gyve_stop end;
 };
@@ -317,7 +319,7 @@ static void end_session(struct session *x)
 		gyve_target_kill(t, 0);
 		return;
 	}
-	if (!x->let_go || !gyve_target_stopped(t))
+	if (!x->let_go || !gyve_target_stopped(t) || !t->ops->resume)
 		return;
 	/* A dead guest cannot go on: without a debugger it ends as it would have. */
 	if (t->last.kind == GYVE_STOP_CRASH)
@@ -371,6 +373,45 @@ static void notice_crash(struct session *x, const struct gyve_stop *stop)
 	x->serve->notice(x->serve->notice_ctx, text);
 }
 
+static void dump(struct session *x, const char *why, const struct gyve_stop *stop)
+{
+	if (x->serve->dump)
+		x->serve->dump(x->serve->dump_ctx, why, stop);
+}
+
+static void on_dump_request(struct session *x)
+{
+	struct gyve_target *t = x->serve->target;
+	struct signalfd_siginfo si;
+
+	if (read(x->serve->dump_fd, &si, sizeof(si)) < 0 && errno != EAGAIN)
+		gyve_log(GYVE_LOG_WARN, GYVE_LOG_GDB, "cannot take a request for a dump: %s", strerror(errno));
+	if (gyve_target_stopped(t)) {
+		dump(x, "request", &t->last);
+	} else if (!x->dump_due) {
+		x->dump_due = true;
+		gyve_target_interrupt(t);
+	}
+}
+
+/* The stop that a request for a dump asked for, or what came first. true: nobody else has to know of it. */
+static bool dump_at_stop(struct session *x, const struct gyve_stop *stop, const struct gyve_stop *before)
+{
+	bool due = x->dump_due;
+
+	x->dump_due = false;
+	if (stop->kind == GYVE_STOP_CRASH)
+		dump(x, "crash", stop);
+	else if (stop->kind == GYVE_STOP_EXIT && before->kind != GYVE_STOP_CRASH)
+		dump(x, "exit", stop);
+	else if (due)
+		dump(x, "request", stop);
+	if (!due || stop->kind != GYVE_STOP_INTERRUPT || x->attaching || x->clear_due)
+		return false;
+	x->serve->target->last = *before;
+	return gyve_target_continue(x->serve->target) == 0;
+}
+
 static void on_stop(struct session *x)
 {
 	struct gyve_target *t = x->serve->target;
@@ -379,6 +420,8 @@ static void on_stop(struct session *x)
 	if (!gyve_target_take_stop(t, &stop))
 		return;
 	gyve_log(GYVE_LOG_DEBUG, GYVE_LOG_GDB, "stop kind %d, vCPU %u, pc 0x%" PRIx64, stop.kind, stop.cpu, stop.pc);
+	if (dump_at_stop(x, &stop, &before))
+		return;
 	if (stop.kind == GYVE_STOP_EXIT) {
 		x->ended = true;
 		x->end = before.kind == GYVE_STOP_CRASH ? before : stop; /* ending a dead guest does not undo its death */
@@ -407,7 +450,7 @@ static void on_stop(struct session *x)
 	}
 }
 
-enum { P_QUIT, P_STOP, P_LISTEN, P_IN, P_OUT, P_COUNT };
+enum { P_QUIT, P_DUMP, P_STOP, P_LISTEN, P_IN, P_OUT, P_COUNT };
 
 static void fill_poll(struct session *x, struct pollfd p[P_COUNT])
 {
@@ -415,6 +458,7 @@ static void fill_poll(struct session *x, struct pollfd p[P_COUNT])
 	bool take = x->connected && !x->attaching;
 
 	p[P_QUIT] = (struct pollfd){x->serve->quit_fd, POLLIN, 0};
+	p[P_DUMP] = (struct pollfd){x->serve->dump_fd > 0 ? x->serve->dump_fd : -1, POLLIN, 0};
 	p[P_STOP] = (struct pollfd){gyve_target_event_fd(x->serve->target), POLLIN, 0};
 	p[P_LISTEN] = (struct pollfd){x->s ? x->s->listen_fd : -1, POLLIN, 0};
 	p[P_IN] = (struct pollfd){take ? x->s->in : -1, POLLIN, 0};
@@ -446,6 +490,8 @@ int gyve_server_run(struct gyve_server *s, const struct gyve_serve *serve, struc
 		}
 		if (p[P_STOP].revents)
 			on_stop(&x);
+		if (!x.ended && p[P_DUMP].revents)
+			on_dump_request(&x);
 		if (!x.ended && x.connected && !x.attaching && ((p[P_IN].revents && !read_client(&x)) || !flush_some(&x)))
 			end_session(&x);
 		if (p[P_LISTEN].revents)

@@ -184,6 +184,8 @@ static int glue_detach(void *ctx)
 {
 	struct gyve_glue *g = ctx;
 
+	if (!g->target->ops->resume) /* a dump waits for the next client */
+		return 0;
 	g->resumed = true;
 	/* A dead guest cannot go on: without a debugger it ends as it would have. */
 	if (g->target->last.kind == GYVE_STOP_CRASH) {

@@ -9,6 +9,8 @@
 
 void gyve_target_deinit(struct gyve_target *t)
 {
+	if (t->release)
+		t->release(t);
 	free(t->image);
 	memset(t, 0, sizeof(*t));
 }
@@ -73,6 +75,8 @@ int gyve_target_mmu(struct gyve_target *t, unsigned cpu, struct gyve_mmu *ret, s
 	}
 	if (!ret->pa_bits && t->caps)
 		ret->pa_bits = t->caps->pa_bits;
+	if (!ret->pa_bits)
+		ret->pa_bits = t->pa_bits;
 	return 0;
 }
 
@@ -268,7 +272,8 @@ int gyve_target_resume(struct gyve_target *t, const struct gyve_resume *actions,
 	int ret;
 
 	if (!t->ops->resume)
-		return gyve_err_set(err, -ENOTSUP, "this target cannot run");
+		return gyve_err_set(err, -ENOTSUP,
+				    "a dump cannot run: its guest is not alive; registers and memory can be read");
 	ret = t->ops->resume(t->ctx, actions);
 	if (ret == -EBUSY)
 		return gyve_err_set(err, ret, "the guest is running already");

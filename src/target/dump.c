@@ -1,0 +1,98 @@
+/* A stopped target written as a dump. */
+#include "config.h"
+
+#include "gyve/core.h"
+#include "gyve/target.h"
+
+#include "../base/io.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+struct source {
+	struct gyve_target *t;
+	struct gyve_regs regs;
+};
+
+static const struct gyve_regs *source_regs(void *ctx, unsigned cpu)
+{
+	struct source *s = ctx;
+	struct gyve_regs *r;
+
+	return gyve_target_regs(s->t, cpu, GYVE_REGS_ALL, &r, NULL) < 0 ? NULL : r;
+}
+
+static void fill_layout(struct gyve_core_info *info, const struct gyve_layout *l)
+{
+	info->layout_known = true;
+	info->bias = l->bias;
+	info->entry = l->entry;
+	info->ram_gpa = l->ram_gpa;
+	info->ram_len = l->ram_len;
+	info->window_len = l->window_len;
+	info->nsegs = l->nsegs < GYVE_CORE_MAX_SEGS ? l->nsegs : GYVE_CORE_MAX_SEGS;
+	for (unsigned i = 0; i < info->nsegs; i++)
+		info->seg[i] = (struct gyve_core_seg){l->seg[i].gva, l->seg[i].gpa, l->seg[i].len, l->seg[i].perms};
+}
+
+static void fill_build_id(struct gyve_core_info *info, const char *image)
+{
+	const uint8_t *data;
+	size_t size;
+	ssize_t n;
+
+	if (!image || gyve_file_map(image, &data, &size, NULL) < 0)
+		return;
+	n = gyve_elf_build_id(data, size, info->build_id, sizeof(info->build_id));
+	info->build_id_len = n > 0 ? (unsigned)n : 0;
+	gyve_file_unmap(data, size);
+}
+
+static int signal_of(enum gyve_stop_kind kind)
+{
+	return kind == GYVE_STOP_CRASH                            ? 11
+	       : kind == GYVE_STOP_INTERRUPT                      ? 2
+	       : kind == GYVE_STOP_NONE || kind == GYVE_STOP_EXIT ? 0
+								  : 5;
+}
+
+int gyve_target_dump(struct gyve_target *t, const char *path, const struct gyve_core_options *opt, const char *why,
+		     struct gyve_core_result *result, struct gyve_err *err)
+{
+	struct source s = {.t = t};
+	struct gyve_core_info *info;
+	struct gyve_regs *r;
+	int ret = gyve_target_regs(t, 0, GYVE_REGS_SYS, &r, err);
+
+	if (ret < 0)
+		return ret;
+	if (!t->map || !t->ops->resume)
+		return gyve_err_set(err, -ENOTSUP, "only a live guest can be dumped");
+	info = calloc(1, sizeof(*info));
+	if (!info)
+		return gyve_err_set(err, -ENOMEM, "no memory");
+	snprintf(info->writer, sizeof(info->writer), "%s", PACKAGE_STRING);
+	info->when = time(NULL);
+	snprintf(info->why, sizeof(info->why), "%s", why);
+	info->stop_kind = t->last.kind;
+	info->stop_code = t->last.code;
+	info->stop_cpu = t->last.cpu;
+	info->stop_addr = t->last.addr;
+	info->signal = signal_of(t->last.kind);
+	memcpy(info->text, t->last.text, sizeof(info->text) < sizeof(t->last.text) ? sizeof(info->text) : sizeof(t->last.text));
+	info->text[sizeof(info->text) - 1] = '\0';
+	snprintf(info->image, sizeof(info->image), "%s", t->image ? t->image : "");
+	fill_build_id(info, t->image);
+	if (t->layout)
+		fill_layout(info, t->layout);
+	info->boot_root_known = t->boot_root_known;
+	info->boot_root = t->boot_root;
+	info->pa_bits = t->caps ? t->caps->pa_bits : 0;
+	struct gyve_core_source src = {t->arch, t->ncpus, source_regs, &s, t->phys, t->map, info};
+	ret = gyve_core_write(path, &src, opt, result, err);
+	free(info);
+	return ret;
+}
