@@ -214,13 +214,13 @@ bool bp_hit(struct gyve_vcpu *v, gyve_gva_t pc, struct gyve_stop *stop)
 	return ours;
 }
 
-bool bp_watches(struct gyve_vm *vm, gyve_gva_t addr)
+bool bp_watches(struct gyve_vm *vm, enum gyve_stop_kind kind, gyve_gva_t addr)
 {
 	bool any = false;
 
 	pthread_mutex_lock(&vm->book_lock);
 	for (size_t i = 0; i < vm->npoints; i++)
-		any |= point_is_watch(vm->points[i].kind) && overlaps(&vm->points[i], addr, 1);
+		any |= stop_kind(vm->points[i].kind) == kind && overlaps(&vm->points[i], addr, 1);
 	pthread_mutex_unlock(&vm->book_lock);
 	return any;
 }

@@ -270,13 +270,21 @@ static void give_up(struct gyve_vm *vm, const char *why)
 		}
 }
 
+static bool same_parts(const struct ram_part *a, const struct ram_part *b, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (a[i].gpa != b[i].gpa || a[i].len != b[i].len || a[i].access != b[i].access)
+			return false;
+	return true;
+}
+
 static void protect(struct gyve_vm *vm)
 {
 	size_t nw, n = 0;
 	struct ram_part *w = watched_pages(vm, &nw), *parts = cut(vm, w, nw, &n);
 
 	free(w);
-	if (parts && n == vm->nparts && memcmp(parts, vm->parts, n * sizeof(*parts)) == 0) {
+	if (parts && n == vm->nparts && same_parts(parts, vm->parts, n)) {
 		free(parts);
 		return;
 	}

@@ -431,7 +431,7 @@ static bool still_true(struct gyve_vcpu *v)
 	case GYVE_STOP_WATCH:
 	case GYVE_STOP_RWATCH:
 	case GYVE_STOP_AWATCH:
-		return bp_watches(v->vm, v->hit.addr);
+		return bp_watches(v->vm, v->hit.kind, v->hit.addr);
 	case GYVE_STOP_CRASH:
 	case GYVE_STOP_EXIT:
 		return true;

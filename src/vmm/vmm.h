@@ -212,8 +212,8 @@ enum exit_result exit_assist(struct gyve_vcpu *v, const struct gyve_exit *e, str
 bool bp_step_hit(struct gyve_vcpu *v, struct gyve_stop *stop);
 /** Is there an execution breakpoint of any kind for pc as v sees it? */
 bool bp_at(struct gyve_vcpu *v, gyve_gva_t pc);
-/** Is a watchpoint on addr still wanted? */
-bool bp_watches(struct gyve_vm *vm, gyve_gva_t addr);
+/** Is a watchpoint on addr that stops with kind still wanted? */
+bool bp_watches(struct gyve_vm *vm, enum gyve_stop_kind kind, gyve_gva_t addr);
 /** A stop for a breakpoint instruction that v met at pc. False: not ours. */
 bool bp_hit(struct gyve_vcpu *v, gyve_gva_t pc, struct gyve_stop *stop);
 /** Debug registers `slots` of v->debug fired at pc. False: none belongs to a point now. */
