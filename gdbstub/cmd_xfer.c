@@ -2,6 +2,7 @@
 #include "internal.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Texts the target serves, besides what we write ourselves. */
@@ -40,10 +41,15 @@ static int build_threads(struct gdbstub *s)
 	return b->failed ? -ENOMEM : 0;
 }
 
-static int xfer_features(struct gdbstub *s, const char *annex, const void **data, size_t *len)
+static int xfer_features(struct gdbstub *s, const char *annex, uint64_t off, const void **data, size_t *len)
 {
 	if (strcmp(annex, "target.xml") != 0)
 		return -ENOENT;
+	if (off == 0 && s->ops->redescribe) {
+		s->ops->redescribe(s->ctx);
+		free(s->xml);
+		s->xml = NULL;
+	}
 	if (!s->xml)
 		s->xml = gdbstub_target_xml(s->arch);
 	if (!s->xml)
@@ -66,7 +72,7 @@ static int xfer_threads(struct gdbstub *s, uint64_t off, const void **data, size
 static int xfer_find(struct gdbstub *s, const char *object, const char *annex, uint64_t off, const void **data, size_t *len)
 {
 	if (strcmp(object, "features") == 0)
-		return xfer_features(s, annex, data, len);
+		return xfer_features(s, annex, off, data, len);
 	if (strcmp(object, "threads") == 0)
 		return xfer_threads(s, off, data, len);
 	for (size_t i = 0; i < sizeof(objects) / sizeof(objects[0]); i++)

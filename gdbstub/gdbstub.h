@@ -117,6 +117,8 @@ struct gdbstub_ops {
 	ssize_t (*file_pread)(void *ctx, int fd, void *buf, size_t len, uint64_t off);
 	int64_t (*file_size)(void *ctx, int fd);
 	int (*file_close)(void *ctx, int fd);
+	/** The client reads the description from its beginning: what create() was given may be changed now, in place. */
+	void (*redescribe)(void *ctx);
 	/** Physical-memory mode (Qqemu.PhyMemMode). */
 	int (*set_phys_mode)(void *ctx, bool on);
 	bool (*get_phys_mode)(void *ctx);

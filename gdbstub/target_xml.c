@@ -120,6 +120,8 @@ static void put_types(struct gdbstub_buf *b, const struct gdbstub_reg *regs, uns
 		if (uses(regs, first, end, unions[i].id))
 			put_union(b, unions[i].id, unions[i].members, unions[i].n);
 	put_sve(b, regs, first, end);
+	if (uses(regs, first, end, "v2ui128")) /* gdb's name for the upper half of a ZMM register */
+		gdbstub_buf_str(b, "<vector id=\"v2ui128\" type=\"uint128\" count=\"2\"/>\n");
 	for (unsigned i = first; i < end; i++)
 		if (regs[i].flags && !uses(regs, first, i, regs[i].flags->id))
 			put_flags(b, regs[i].flags);

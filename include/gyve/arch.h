@@ -49,6 +49,12 @@ struct gyve_arch {
 	uint64_t (*root)(const struct gyve_regs *r); /**< address-space root: CR3 / TTBR0 without ASID bits */
 };
 
+/** x86_64 with AVX-512 and PKRU if xfeatures (XCR0's bits) has them. NULL: out of memory. */
+const struct gyve_arch *gyve_arch_x86_xsave(uint64_t xfeatures);
+/** The registers of an x86_64 processor as a debugger of 16-, 32- or 64-bit programs wants them; NULL: no such mode. */
+const struct gyve_arch *gyve_arch_x86_mode(unsigned bits);
+/** 16, 32 or 64: the mode that GPR and SYS registers describe. */
+unsigned gyve_x86_mode_bits(const struct gyve_regs *r);
 extern const struct gyve_arch gyve_arch_x86_64, gyve_arch_aarch64;
 /** The row for an e_machine, or NULL. */
 const struct gyve_arch *gyve_arch_find(int e_machine);

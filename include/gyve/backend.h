@@ -95,11 +95,12 @@ struct gyve_host_caps {
 	bool readonly_exits;          /**< a write to a read-only slot leaves as GYVE_EXIT_MMIO with its data */
 	bool absent_exits;            /**< so does any access where no slot is, and can be completed */
 	bool block_irq;
-	bool read_watch;  /**< read-only watch exists (aarch64) */
-	uint32_t tsc_khz; /**< 0 unknown */
-	bool emulates;    /**< ring 0 is emulated: expect GYVE_EXIT_EMULATION on SSE/AVX */
-	unsigned sve_vl;  /**< bytes of the guest's SVE vectors, known when vCPU 0 exists; 0: it has no SVE */
-	unsigned pa_bits; /**< guest physical address width */
+	bool read_watch;    /**< read-only watch exists (aarch64) */
+	uint32_t tsc_khz;   /**< 0 unknown */
+	bool emulates;      /**< ring 0 is emulated: expect GYVE_EXIT_EMULATION on SSE/AVX */
+	unsigned sve_vl;    /**< bytes of the guest's SVE vectors, known when vCPU 0 exists; 0: it has no SVE */
+	uint64_t xfeatures; /**< x86: bits that a guest can set in XCR0 */
+	unsigned pa_bits;   /**< guest physical address width */
 };
 
 struct gyve_vm_config {

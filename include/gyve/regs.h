@@ -15,8 +15,9 @@ enum {
 	GYVE_REGS_EVENTS = 16,
 	GYVE_REGS_ALL = 31,
 	/* aarch64, where each register costs an ioctl: parts of those above that can be had alone */
-	GYVE_REGS_PC = 32,  /**< pc and pstate */
-	GYVE_REGS_MMU = 64, /**< what gyve_mmu_from_regs() reads */
+	GYVE_REGS_PC = 32,   /**< pc and pstate */
+	GYVE_REGS_MSR = 128, /**< x86_64: the MSRs of msr[]; fetched only for themselves */
+	GYVE_REGS_MMU = 64,  /**< what gyve_mmu_from_regs() reads */
 };
 
 struct gyve_x86_seg {
@@ -31,6 +32,24 @@ enum { GYVE_CS, GYVE_SS, GYVE_DS, GYVE_ES, GYVE_FS, GYVE_GS, GYVE_TR, GYVE_LDTR,
 
 #define GYVE_XSAVE_MAX 4096 /* x87, SSE, AVX, AVX-512, PKRU in the standard (non-compacted) format */
 
+/** MSRs that debuggers see as registers, beside those of the SYS group. */
+enum {
+	GYVE_MSR_SYSENTER_CS,
+	GYVE_MSR_SYSENTER_ESP,
+	GYVE_MSR_SYSENTER_EIP,
+	GYVE_MSR_PAT,
+	GYVE_MSR_MISC_ENABLE,
+	GYVE_MSR_MTRR_DEF_TYPE,
+	GYVE_MSR_SPEC_CTRL,
+	GYVE_MSR_DEBUGCTL,
+	GYVE_MSR_TSC,
+	GYVE_MSR_TSC_DEADLINE,
+	GYVE_MSR_KVM_SYSTEM_TIME,
+	GYVE_MSR_KVM_WALL_CLOCK,
+	GYVE_X86_NMSR
+};
+extern const uint32_t gyve_x86_msr_index[GYVE_X86_NMSR];
+
 struct gyve_x86_regs {
 	/* GPR */
 	uint64_t gpr[16]; /**< GYVE_RAX.. order, which is gdb's */
@@ -44,12 +63,16 @@ struct gyve_x86_regs {
 	/* FP: XSAVE area, SDM vol. 1 section 13.4, and its XCR0 */
 	uint64_t xcr0;
 	uint32_t xsave_len;
+	uint16_t xsave_at[10]; /**< where component i (5 opmask, 6, 7 AVX-512, 9 PKRU) begins in it; 0: the host has none */
 	uint8_t xsave[GYVE_XSAVE_MAX] __attribute__((aligned(64)));
 	/* DEBUG */
 	uint64_t dr[8];
 	/* EVENTS */
 	uint8_t exc_pending, exc_injected, exc_nr, exc_has_error, irq_injected, irq_shadow, nmi_pending, triple_fault;
 	uint32_t exc_error;
+	/* MSR */
+	uint32_t msr_valid; /**< bit i: the host has msr[i] */
+	uint64_t msr[GYVE_X86_NMSR];
 };
 
 #define GYVE_SVE_VL_MAX 256 /* bytes; the architecture's largest */

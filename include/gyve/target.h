@@ -35,6 +35,8 @@ struct gyve_target_ops {
 		      struct gyve_err *err);
 };
 
+enum { GYVE_DESCRIBE_CPU = 1 }; /**< as the vCPU's mode is */
+
 struct gyve_target {
 	const struct gyve_target_ops *ops;
 	void *ctx;
@@ -48,12 +50,14 @@ struct gyve_target {
 	char *image;                       /**< absolute path of the image file, owned; NULL: none */
 	uint64_t boot_root;                /**< address-space root at the first instruction */
 	bool boot_root_known;
-	unsigned pa_bits;      /**< guest-physical address width where there is no host to ask; 0 unknown */
-	struct gyve_stop last; /**< why it is stopped now */
-	unsigned look_cpu;     /**< monitor commands look through this vCPU + 1; 0: through the one gdb has selected */
-	bool as_on;            /**< virtual addresses are those of this address space, not of the vCPU's (monitor as) */
+	unsigned pa_bits;       /**< guest-physical address width where there is no host to ask; 0 unknown */
+	struct gyve_stop last;  /**< why it is stopped now */
+	unsigned look_cpu;      /**< monitor commands look through this vCPU + 1; 0: through the one gdb has selected */
+	unsigned describe_bits; /**< x86_64: registers are shown to clients as of 16, 32, 64 bits, or GYVE_DESCRIBE_CPU; 0: as
+				   of the image */
+	bool as_on;             /**< virtual addresses are those of this address space, not of the vCPU's (monitor as) */
 	bool as_has_root1;
-	uint64_t as_root, as_root1; /**< CR3, or TTBR0 and maybe TTBR1 */
+	uint64_t as_root, as_root1;             /**< CR3, or TTBR0 and maybe TTBR1 */
 	void (*release)(struct gyve_target *t); /**< frees ctx at deinit; NULL: ctx is borrowed */
 };
 

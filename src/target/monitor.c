@@ -148,6 +148,7 @@ static const struct {
 	{"cpu", "[N|auto]", "look through vCPU N, whatever thread gdb has selected", mon_cpu},
 	{"regs", "", "general registers", mon_regs},
 	{"sregs", "", "system registers, bits by name", mon_sregs},
+	{"mode", "[16|32|64|cpu|image]", "which registers gdb is told of (x86_64); then: unset tdesc filename", mon_mode},
 	{"msr", "[NAME|NUMBER [VALUE]]", "read or write a model-specific (x86_64) or system register (aarch64)", mon_msr},
 	{"idt", "[VECTOR]", "the interrupt table (x86_64: IDT; aarch64: vectors at VBAR_EL1)", mon_idt},
 	{"gdt", "", "the descriptor table (x86_64)", mon_gdt},

@@ -55,6 +55,7 @@ const char *mon_mode_text(const struct gyve_mmu *mmu);
 int mon_regs(struct mon *m);
 int mon_sregs(struct mon *m);
 int mon_msr(struct mon *m);
+int mon_mode(struct mon *m);
 /* monitor_qemu.c */
 int mon_info_registers(struct mon *m);
 /* monitor_tables.c */

@@ -67,6 +67,40 @@ int mon_sregs(struct mon *m)
 	return show_group(m, "system");
 }
 
+/* --- which registers the client is told of */
+
+int mon_mode(struct mon *m)
+{
+	static const struct {
+		const char *name;
+		unsigned bits;
+	} modes[] = {{"image", 0}, {"cpu", GYVE_DESCRIBE_CPU}, {"16", 16}, {"32", 32}, {"64", 64}};
+	struct gyve_regs *r;
+	char word[16];
+	int ret = mon_only(m, GYVE_X86_64);
+
+	if (ret == 0)
+		ret = gyve_target_regs(m->t, m->cpu, GYVE_REGS_GPR | GYVE_REGS_SYS, &r, m->err);
+	if (ret < 0)
+		return ret;
+	bool given = mon_word(m, word, sizeof(word)), known = false;
+	for (size_t i = 0; given && i < GYVE_ARRAY_SIZE(modes); i++)
+		if (strcmp(word, modes[i].name) == 0) {
+			m->t->describe_bits = modes[i].bits;
+			known = true;
+		}
+	if ((given || *m->arg) && !known)
+		return gyve_err_set(m->err, -EINVAL, "the mode is 16, 32, 64, cpu or image");
+	mon_say(m, "vCPU %u is in %u-bit mode; ", m->cpu, gyve_x86_mode_bits(r));
+	for (size_t i = 0; i < GYVE_ARRAY_SIZE(modes); i++)
+		if (m->t->describe_bits == modes[i].bits)
+			mon_say(m, "described as of: %s%s\n", modes[i].name, modes[i].bits > 1 ? " bits" : "");
+	if (given)
+		mon_say(m, "gdb reads the description anew at: unset tdesc filename (one that its program file contradicts it "
+			   "refuses: file)\n");
+	return 0;
+}
+
 /* --- MSRs and system registers by number */
 
 static int list_msrs(struct mon *m)

@@ -49,7 +49,7 @@ static int glue_read_reg(void *ctx, int tid, unsigned reg, void *buf, struct gdb
 	g->cpu = (unsigned)tid - 1;
 	if (reg >= g->arch.nregs)
 		return -EINVAL;
-	return give_err(out, &err, gyve_target_reg_get(g->target, g->cpu, &g->target->arch->regs[reg], buf, &err));
+	return give_err(out, &err, gyve_target_reg_get(g->target, g->cpu, &g->desc->regs[reg], buf, &err));
 }
 
 static int glue_write_reg(void *ctx, int tid, unsigned reg, const void *buf, struct gdbstub_err *out)
@@ -60,7 +60,7 @@ static int glue_write_reg(void *ctx, int tid, unsigned reg, const void *buf, str
 	g->cpu = (unsigned)tid - 1;
 	if (reg >= g->arch.nregs)
 		return -EINVAL;
-	return give_err(out, &err, gyve_target_reg_set(g->target, g->cpu, &g->target->arch->regs[reg], buf, &err));
+	return give_err(out, &err, gyve_target_reg_set(g->target, g->cpu, &g->desc->regs[reg], buf, &err));
 }
 
 static ssize_t glue_read_mem(void *ctx, int tid, uint64_t addr, void *buf, size_t len, struct gdbstub_err *out)
@@ -326,7 +326,14 @@ static bool glue_get_phys_mode(void *ctx)
 	return ((struct gyve_glue *)ctx)->phys_mode;
 }
 
+/* The old description stays where a new one cannot be made. */
+static void glue_redescribe(void *ctx)
+{
+	gyve_glue_describe(ctx);
+}
+
 static const struct gdbstub_ops glue_ops = {
+	.redescribe = glue_redescribe,
 	.threads = glue_threads,
 	.thread_info = glue_thread_info,
 	.read_reg = glue_read_reg,
@@ -352,74 +359,6 @@ static const struct gdbstub_ops glue_ops = {
 	.get_phys_mode = glue_get_phys_mode,
 };
 
-/* The g packet holds what every gdb of this architecture knows without a description; the rest is read with p. */
-static bool in_g_packet(const char *feature)
-{
-	static const char *const features[] = {"org.gnu.gdb.i386.core", "org.gnu.gdb.i386.sse", "org.gnu.gdb.aarch64.core",
-					       "org.gnu.gdb.aarch64.fpu"};
-	for (size_t i = 0; i < GYVE_ARRAY_SIZE(features); i++)
-		if (strcmp(feature, features[i]) == 0)
-			return true;
-	return false;
-}
-
-static unsigned reg_number(const struct gyve_arch *a, const char *name, const char *other)
-{
-	const struct gyve_reg_row *row = gyve_reg_find(a, name);
-
-	if (!row)
-		row = gyve_reg_find(a, other);
-	return row ? (unsigned)(row - a->regs) : 0;
-}
-
-static int build_flags(struct gyve_glue *g, const struct gyve_arch *a)
-{
-	size_t nfields = 0;
-	struct gdbstub_field *f;
-
-	for (unsigned i = 0; i < a->nregs; i++)
-		nfields += a->regs[i].flags ? a->regs[i].flags->nfields : 0;
-	g->flags = calloc(a->nregs, sizeof(*g->flags));
-	g->fields = f = calloc(nfields + 1, sizeof(*g->fields));
-	if (!g->flags || !g->fields)
-		return -ENOMEM;
-	for (unsigned i = 0; i < a->nregs; i++) {
-		const struct gyve_reg_flags *from = a->regs[i].flags;
-		if (!from)
-			continue;
-		g->flags[i] = (struct gdbstub_flags){from->id, from->size, f, from->nfields};
-		for (unsigned k = 0; k < from->nfields; k++, f++)
-			*f = (struct gdbstub_field){from->fields[k].name, from->fields[k].start, from->fields[k].end};
-		g->regs[i].flags = &g->flags[i];
-	}
-	return 0;
-}
-
-static int build_arch(struct gyve_glue *g, const struct gyve_arch *a)
-{
-	g->regs = calloc(a->nregs, sizeof(*g->regs));
-	if (!g->regs)
-		return -ENOMEM;
-	g->arch = (struct gdbstub_arch){.name = a->gdb_arch, .osabi = a->gdb_osabi, .regs = g->regs, .nregs = a->nregs};
-	for (unsigned i = 0; i < a->nregs; i++) {
-		const struct gyve_reg_row *row = &a->regs[i];
-		g->regs[i] = (struct gdbstub_reg){
-			.name = row->name,
-			.bits = row->bits,
-			.type = row->type,
-			.feature = row->feature,
-			.group = row->gdb_group,
-			.readonly = row->readonly,
-		};
-		if (g->arch.ng == i && in_g_packet(row->feature))
-			g->arch.ng = i + 1;
-	}
-	g->arch.pc_reg = reg_number(a, "rip", "pc");
-	g->arch.sp_reg = reg_number(a, "rsp", "sp");
-	g->arch.fp_reg = reg_number(a, "rbp", "x29");
-	return build_flags(g, a);
-}
-
 static void trace(void *ctx, char dir, const char *data, size_t len)
 {
 	(void)ctx;
@@ -433,7 +372,7 @@ int gyve_glue_init(struct gyve_glue *g, struct gyve_target *t)
 	g->image_fd = -1;
 	g->cpu = t->last.cpu < t->ncpus ? t->last.cpu : 0;
 	g->actions = calloc(t->ncpus, sizeof(*g->actions));
-	if (!g->actions || build_arch(g, t->arch) < 0 || !(g->stub = gdbstub_create(&g->arch, &glue_ops, g))) {
+	if (!g->actions || gyve_glue_describe(g) < 0 || !(g->stub = gdbstub_create(&g->arch, &glue_ops, g))) {
 		gyve_glue_deinit(g);
 		return -ENOMEM;
 	}
@@ -449,9 +388,7 @@ void gyve_glue_deinit(struct gyve_glue *g)
 	if (g->image_fd >= 0)
 		close(g->image_fd);
 	free(g->actions);
-	free(g->regs);
-	free(g->flags);
-	free(g->fields);
+	gyve_glue_undescribe(g);
 	memset(g, 0, sizeof(*g));
 	g->image_fd = -1;
 }

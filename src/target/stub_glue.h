@@ -7,7 +7,8 @@
 struct gyve_glue {
 	struct gyve_target *target;
 	struct gdbstub *stub;
-	struct gdbstub_arch arch;
+	const struct gyve_arch *desc; /**< what the client was told the machine is like */
+	struct gdbstub_arch arch;     /**< the same for libgdbstub */
 	struct gdbstub_reg *regs;
 	struct gdbstub_flags *flags;
 	struct gdbstub_field *fields;
@@ -22,6 +23,9 @@ struct gyve_glue {
 /** A fresh session over t. -ENOMEM. */
 int gyve_glue_init(struct gyve_glue *g, struct gyve_target *t);
 void gyve_glue_deinit(struct gyve_glue *g);
+/** Describe the machine as it is to be described now (glue_arch.c). -ENOMEM: the old description stays. */
+int gyve_glue_describe(struct gyve_glue *g);
+void gyve_glue_undescribe(struct gyve_glue *g);
 /** Tell the client about a stop; a crash brings its paragraph to the client's console first. */
 void gyve_glue_report(struct gyve_glue *g, const struct gyve_stop *stop);
 #endif

@@ -74,6 +74,8 @@ static int create_vcpus(struct gyve_vm *vm, struct gyve_err *err)
 			return r;
 	}
 	unsigned vl = vm->ops->caps(vm->b)->sve_vl;
+	if (vm->arch->id == GYVE_X86_64 && !(vm->arch = gyve_arch_x86_xsave(vm->ops->caps(vm->b)->xfeatures)))
+		return gyve_err_set(err, -ENOMEM, "out of memory");
 	if (vl && vm->arch->id == GYVE_AARCH64 && !(vm->arch = gyve_arch_a64_sve(vl)))
 		return gyve_err_set(err, -ENOTSUP, "SVE vectors of %u bytes are not known", vl);
 	return 0;

@@ -257,3 +257,59 @@ test_a64_catch() {
 		'synchronous exception' 'exception handler' '^sync +off' 'exited normally'
 	gyve_ends 0
 }
+
+# MSRs as registers, and what the host has beside AVX.
+test_msr_registers() {
+	gyve_start "$GUESTS/sample"
+	gdb_run sample <<-'IN'
+		p/x $pat
+		set $pat = 0x0007040600070400
+		p $misc_enable
+		set $sysenter_eip = 0x1234
+		stepi
+		maintenance flush register-cache
+		monitor msr pat
+		monitor msr sysenter_eip
+		p $tsc > 0
+		set $tsc = 0
+		info registers cr0 xcr0 pat
+		kill
+	IN
+	expect '= 0x7040600070406' '\[ FAST_STRINGS \]' '^0x277 = 0x0007040600070400' '^0x176 = 0x0000000000001234' '= 1$' \
+		'(cannot be written|Could not write)' '^cr0 ' '^xcr0 ' '^pat '
+	gyve_ends 0
+}
+
+# gdb is told of the registers of another mode, and nothing is too long for it.
+test_modes() {
+	gyve_start "$GUESTS/sample"
+	gdb_run sample <<-'IN'
+		monitor mode
+		file
+		monitor mode 32
+		stepi
+		unset tdesc filename
+		info registers eax eip
+		show architecture
+		stepi
+		p $cr0
+		p $ax
+		monitor mode 16
+		unset tdesc filename
+		show architecture
+		stepi
+		info registers eip
+		monitor mode cpu
+		unset tdesc filename
+		info registers rip
+		show architecture
+		stepi
+		monitor mode 8
+		kill
+	IN
+	expect '64-bit mode; described as of: image' 'described as of: 32 bits' '\+unset' '^eax ' '^eip +0x200' '"i386"' '^0x0020' \
+		'PE ET' '\+monitor mode 16' '"i8086"' '^eip +0x200' '\+monitor mode cpu' '^rip +0x200' '"i386:x86-64"' \
+		'the mode is 16'
+	expect_not 'too long|truncated|invalid hex'
+	gyve_ends 0
+}

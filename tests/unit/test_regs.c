@@ -6,7 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static const struct gyve_arch *archs[] = {&gyve_arch_x86_64, &gyve_arch_aarch64, NULL, NULL}; /* and two with SVE */
+/* and two with SVE, one with AVX-512, and 32-bit x86 */
+static const struct gyve_arch *archs[6] = {&gyve_arch_x86_64, &gyve_arch_aarch64};
 static struct gyve_regs regs;
 
 #define FTW 4
@@ -20,12 +21,16 @@ static void fill(const struct gyve_arch *a, int seed)
 	for (size_t i = 0; i < sizeof(regs); i++)
 		((uint8_t *)&regs)[i] = (uint8_t)rand();
 	regs.arch = a->id;
-	regs.valid = GYVE_REGS_ALL;
+	regs.valid = GYVE_REGS_ALL | GYVE_REGS_MSR;
 	if (a->id == GYVE_X86_64) {
-		regs.x86.xsave_len = 832;
-		regs.x86.xcr0 = 7;
+		static const uint16_t at[10] = {[5] = 1088, [6] = 1152, [7] = 1664, [9] = 2688};
+		regs.x86.xsave_len = 2696;
+		memcpy(regs.x86.xsave_at, at, sizeof(at));
+		regs.x86.msr_valid = UINT32_MAX;
+		regs.x86.xcr0 = 0x2e7;
 		memset(regs.x86.xsave + XSTATE_BV, 0, 64);
-		regs.x86.xsave[XSTATE_BV] = 7;
+		regs.x86.xsave[XSTATE_BV] = 0xe7;
+		regs.x86.xsave[XSTATE_BV + 1] = 2;
 		memset(regs.x86.xsave + MXCSR + 2, 0, 2);
 	}
 }
@@ -78,14 +83,14 @@ static void check_flags(const struct gyve_reg_row *row)
 
 static void check_row(const struct gyve_arch *a, unsigned i)
 {
-	static const char *const types[] = {"int32",    "int64",  "uint128", "data_ptr", "code_ptr",
-					    "i387_ext", "vec128", "svev",    "svep"};
+	static const char *const types[] = {"int32",  "int64", "uint128", "data_ptr", "code_ptr", "i387_ext",
+					    "vec128", "svev",  "svep",    "uint64",   "uint32",   "v2ui128"};
 	const struct gyve_reg_row *row = &a->regs[i];
 	bool known = row->flags;
 
 	assert_true(xml_name(row->name));
 	assert_true(row->bits && row->bits % 8 == 0);
-	assert_true(row->group && (row->group & GYVE_REGS_ALL) == row->group);
+	assert_true(row->group && (row->group & (GYVE_REGS_ALL | GYVE_REGS_MSR)) == row->group);
 	assert_non_null(row->get);
 	assert_true(row->readonly == !row->set);
 	if (row->flags)
@@ -282,7 +287,7 @@ static void test_unavailable(void **state)
 		fill(archs[k], 9);
 		for (unsigned i = 0; i < archs[k]->nregs; i++) {
 			const struct gyve_reg_row *row = &archs[k]->regs[i];
-			regs.valid = GYVE_REGS_ALL & ~(unsigned)row->group;
+			regs.valid = (GYVE_REGS_ALL | GYVE_REGS_MSR) & ~(unsigned)row->group;
 			assert_int_equal(row->get(row, &regs, buf), -ENODATA);
 			if (row->set)
 				assert_int_equal(row->set(row, &regs, buf), -ENODATA);
@@ -290,6 +295,71 @@ static void test_unavailable(void **state)
 			assert_int_equal(row->get(row, &regs, buf), 0);
 		}
 	}
+}
+
+static void test_avx512(void **state)
+{
+	const struct gyve_arch *a = gyve_arch_x86_xsave(0x2e7);
+	const struct gyve_reg_row *zmm20h = gyve_reg_find(a, "zmm20h"), *pkru = gyve_reg_find(a, "pkru"),
+				  *k3 = gyve_reg_find(a, "k3");
+	uint8_t buf[32];
+
+	(void)state;
+	assert_ptr_equal(gyve_arch_x86_xsave(7), &gyve_arch_x86_64);
+	assert_ptr_equal(gyve_arch_x86_xsave(0x2e7), a);
+	assert_null(gyve_reg_find(gyve_arch_x86_xsave(0xe7), "pkru"));
+	assert_null(gyve_reg_find(gyve_arch_x86_xsave(0x207), "k0"));
+	fill(a, 7);
+	assert_int_equal(zmm20h->get(zmm20h, &regs, buf), 0);
+	assert_memory_equal(buf, regs.x86.xsave + 1664 + 4 * 64 + 32, 32);
+	regs.x86.xsave[XSTATE_BV] = 7; /* initial, whatever the bytes say */
+	assert_int_equal(zmm20h->get(zmm20h, &regs, buf), 0);
+	assert_int_equal(buf[0] | buf[31], 0);
+	assert_int_equal(k3->set(k3, &regs, "\1\2\3\4\5\6\7\10"), 0);
+	assert_int_equal(regs.x86.xsave[XSTATE_BV], 7 | 1 << 5);
+	assert_int_equal(regs.x86.xsave[1088 + 24] | regs.x86.xsave[1088 + 16] << 8, 1);
+	regs.x86.xsave[XSTATE_BV] = 7;
+	regs.x86.xcr0 = 7; /* the guest has not enabled it */
+	assert_int_equal(k3->get(k3, &regs, buf), -ENODATA);
+	regs.x86.xsave_at[9] = 4090; /* an area that ends in the middle */
+	assert_int_equal(pkru->get(pkru, &regs, buf), -ENODATA);
+	regs.x86.xsave_at[9] = 0;
+	assert_int_equal(pkru->get(pkru, &regs, buf), -ENODATA);
+	assert_int_equal(pkru->set(pkru, &regs, buf), -ENODATA);
+}
+
+static void test_modes(void **state)
+{
+	const struct gyve_arch *a = gyve_arch_x86_mode(32);
+	uint32_t v = 0;
+
+	(void)state;
+	assert_string_equal(a->gdb_arch, "i386");
+	assert_string_equal(gyve_arch_x86_mode(16)->gdb_arch, "i8086");
+	assert_ptr_equal(gyve_arch_x86_mode(64), &gyve_arch_x86_64);
+	assert_null(gyve_arch_x86_mode(8));
+	expect_number(a, "ebx", 3);
+	expect_number(a, "eip", 8);
+	expect_number(a, "cs", 10);
+	expect_number(a, "st0", 16);
+	expect_number(a, "xmm0", 32);
+	expect_number(a, "mxcsr", 40);
+	assert_null(gyve_reg_find(a, "xmm8"));
+	assert_null(gyve_reg_find(a, "r8"));
+	fill(a, 8);
+	regs.x86.rip = 0x12345678;
+	assert_int_equal(a->regs[8].get(&a->regs[8], &regs, &v), 0);
+	assert_int_equal(v, 0x12345678);
+	regs.x86.cr0 = regs.x86.rflags = regs.x86.efer = 0;
+	assert_int_equal(gyve_x86_mode_bits(&regs), 16);
+	regs.x86.cr0 = 1;
+	regs.x86.seg[GYVE_CS].db = 1;
+	assert_int_equal(gyve_x86_mode_bits(&regs), 32);
+	regs.x86.efer = 1 << 10;
+	regs.x86.seg[GYVE_CS].l = 1;
+	assert_int_equal(gyve_x86_mode_bits(&regs), 64);
+	regs.x86.seg[GYVE_CS].l = 0;
+	assert_int_equal(gyve_x86_mode_bits(&regs), 32);
 }
 
 static void put_st(unsigned i, uint16_t exponent, uint64_t mantissa)
@@ -409,8 +479,12 @@ int main(void)
 {
 	archs[2] = gyve_arch_a64_sve(32);
 	archs[3] = gyve_arch_a64_sve(GYVE_SVE_VL_MAX);
+	archs[4] = gyve_arch_x86_xsave(0x2e7);
+	archs[5] = gyve_arch_x86_mode(32);
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_sve),
+		cmocka_unit_test(test_avx512),
+		cmocka_unit_test(test_modes),
 		cmocka_unit_test(test_tables),
 		cmocka_unit_test(test_numbers),
 		cmocka_unit_test(test_find),

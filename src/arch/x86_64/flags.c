@@ -47,6 +47,22 @@ static const struct gyve_reg_field dr7[] = {
 	{"LEN1", 22, 23}, {"RW2", 24, 25}, {"LEN2", 26, 27}, {"RW3", 28, 29},  {"LEN3", 30, 31},
 };
 
+static const struct gyve_reg_field misc_enable[] = {
+	{"FAST_STRINGS", 0, 0}, {"TCC", 3, 3},     {"PERFMON", 7, 7},       {"BTS_UNAVAIL", 11, 11}, {"PEBS_UNAVAIL", 12, 12},
+	{"EIST", 16, 16},       {"MWAIT", 18, 18}, {"LIMIT_CPUID", 22, 22}, {"XD_DISABLE", 34, 34},
+};
+static const struct gyve_reg_field mtrr_def_type[] = {{"TYPE", 0, 7}, {"FE", 10, 10}, {"E", 11, 11}};
+static const struct gyve_reg_field spec_ctrl[] = {{"IBRS", 0, 0}, {"STIBP", 1, 1}, {"SSBD", 2, 2}, {"PSFD", 7, 7}};
+static const struct gyve_reg_field debugctl[] = {
+	{"LBR", 0, 0},
+	{"BTF", 1, 1},
+	{"TR", 6, 6},
+	{"BTS", 7, 7},
+	{"BTINT", 8, 8},
+	{"FREEZE_LBRS", 11, 11},
+	{"FREEZE_PERFMON", 12, 12},
+};
+
 REG_FLAGS(gyve_x86_eflags, "i386_eflags", 4, eflags);
 REG_FLAGS(gyve_x86_mxcsr, "i386_mxcsr", 4, mxcsr);
 REG_FLAGS(gyve_x86_cr0, "x86_cr0", 8, cr0);
@@ -57,3 +73,7 @@ REG_FLAGS(gyve_x86_apic_base, "x86_apic_base", 8, apic_base);
 REG_FLAGS(gyve_x86_xcr0, "x86_xcr0", 8, xcr0);
 REG_FLAGS(gyve_x86_dr6, "x86_dr6", 8, dr6);
 REG_FLAGS(gyve_x86_dr7, "x86_dr7", 8, dr7);
+REG_FLAGS(gyve_x86_misc_enable, "x86_misc_enable", 8, misc_enable);
+REG_FLAGS(gyve_x86_mtrr_def_type, "x86_mtrr_def_type", 8, mtrr_def_type);
+REG_FLAGS(gyve_x86_spec_ctrl, "x86_spec_ctrl", 8, spec_ctrl);
+REG_FLAGS(gyve_x86_debugctl, "x86_debugctl", 8, debugctl);

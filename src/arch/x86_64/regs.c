@@ -8,6 +8,7 @@
 #define SSE "org.gnu.gdb.i386.sse"
 #define AVX "org.gnu.gdb.i386.avx"
 #define SEGMENTS "org.gnu.gdb.i386.segments"
+#define MSRS "org.gyve.x86_64.msr"
 #define SYSTEM "org.gyve.x86_64.system"
 
 #define PLAIN .get = gyve_reg_plain_get, .set = gyve_reg_plain_set
@@ -69,6 +70,18 @@
 	{                                                                                                                     \
 		.name = name_, .bits = 64, .group = GYVE_REGS_DEBUG, .type = type_, .feature = SYSTEM, .gdb_group = "system", \
 		.flags = flags_, .dwarf = -1, PLAIN_RO, .offset = REG_AT_I(x86.dr, i)                                         \
+	}
+
+#define MSR_ROW(name_, type_, flags_, i)                                                                          \
+	.name = name_, .bits = 64, .group = GYVE_REGS_MSR, .type = type_, .feature = MSRS, .gdb_group = "system", \
+	.flags = flags_, .dwarf = -1, .get = gyve_x86_msr_get, .offset = i
+#define MSR(name_, type_, flags_, i)                                      \
+	{                                                                 \
+		MSR_ROW(name_, type_, flags_, i), .set = gyve_x86_msr_set \
+	}
+#define MSR_RO(name_, i)                                           \
+	{                                                          \
+		MSR_ROW(name_, "int64", NULL, i), .readonly = true \
 	}
 
 static const struct gyve_reg_row rows[] = {
@@ -227,6 +240,19 @@ static const struct gyve_reg_row rows[] = {
 	 .dwarf = -1,
 	 PLAIN_RO,
 	 .offset = REG_AT(x86.xcr0)},
+	MSR("sysenter_cs", "int64", NULL, GYVE_MSR_SYSENTER_CS),
+	MSR("sysenter_esp", "data_ptr", NULL, GYVE_MSR_SYSENTER_ESP),
+	MSR("sysenter_eip", "code_ptr", NULL, GYVE_MSR_SYSENTER_EIP),
+	MSR("pat", "int64", NULL, GYVE_MSR_PAT),
+	MSR("misc_enable", "x86_misc_enable", &gyve_x86_misc_enable, GYVE_MSR_MISC_ENABLE),
+	MSR("mtrr_def_type", "x86_mtrr_def_type", &gyve_x86_mtrr_def_type, GYVE_MSR_MTRR_DEF_TYPE),
+	MSR("spec_ctrl", "x86_spec_ctrl", &gyve_x86_spec_ctrl, GYVE_MSR_SPEC_CTRL),
+	MSR("debugctl", "x86_debugctl", &gyve_x86_debugctl, GYVE_MSR_DEBUGCTL),
+	/* not to be written beside others: they move the guest's time */
+	MSR_RO("tsc", GYVE_MSR_TSC),
+	MSR_RO("tsc_deadline", GYVE_MSR_TSC_DEADLINE),
+	MSR_RO("kvm_system_time", GYVE_MSR_KVM_SYSTEM_TIME),
+	MSR_RO("kvm_wall_clock", GYVE_MSR_KVM_WALL_CLOCK),
 };
 
 static uint64_t pc(const struct gyve_regs *r)

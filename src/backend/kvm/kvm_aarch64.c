@@ -361,7 +361,11 @@ int kvm_host_msr(struct gyve_bvcpu *v, bool write, uint32_t index, uint64_t *val
 {
 	uint64_t id = KVM_REG_ARM64 | KVM_REG_SIZE_U64 | KVM_REG_ARM64_SYSREG | (index & 0xffff);
 
-	return write ? kvm_a64_set_one(v, id, val) : kvm_a64_get_one(v, id, val);
+	if (!write)
+		return kvm_a64_get_one(v, id, val);
+	v->host->last_valid = 0;
+	v->host->fresh = 0;
+	return kvm_a64_set_one(v, id, val);
 }
 
 int kvm_host_irq_reg(struct gyve_bvcpu *v, enum gyve_irq_part part, uint32_t reg, uint64_t *ret)

@@ -56,6 +56,10 @@ static void edit_cpuid(struct gyve_bvm *vm, struct kvm_cpuid_entry2 *e)
 	case 0xd:
 		if (e->index == 0)
 			vm->host->xsave_used = e->ecx < GYVE_XSAVE_MAX ? e->ecx : GYVE_XSAVE_MAX;
+		if (e->index == 0)
+			vm->caps.xfeatures = e->eax | (uint64_t)e->edx << 32;
+		else if (e->index < GYVE_ARRAY_SIZE(vm->host->xsave_at) && e->ebx + e->eax <= GYVE_XSAVE_MAX && !(e->ecx & 1))
+			vm->host->xsave_at[e->index] = (uint16_t)e->ebx;
 		break;
 	case 0x80000002:
 	case 0x80000003:

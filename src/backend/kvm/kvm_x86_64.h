@@ -7,6 +7,7 @@
 struct kvm_host_vm {
 	struct kvm_cpuid2 *cpuid;                  /**< as vCPU 0 gets it */
 	size_t xsave_size;                         /**< bytes KVM_GET_XSAVE2 writes, 4096 with KVM_GET_XSAVE */
+	uint16_t xsave_at[10];                     /**< where a component begins in the standard format */
 	uint32_t xsave_used;                       /**< bytes of the standard format the guest can use */
 	bool sync_regs;                            /**< general registers come and go through kvm_run */
 	struct kvm_irqchip chips[KVM_NR_IRQCHIPS]; /**< as created, with cfg.irqchip */

@@ -220,6 +220,7 @@ static int get_fp(struct gyve_bvcpu *v, struct gyve_x86_regs *r)
 	if (res == 0) {
 		memcpy(r->xsave, buf, sizeof(r->xsave));
 		r->xsave_len = v->vm->host->xsave_used;
+		memcpy(r->xsave_at, v->vm->host->xsave_at, sizeof(r->xsave_at));
 		r->xcr0 = kvm_ioctl(v->fd, KVM_GET_XCRS, &xcrs) == 0 && xcrs.nr_xcrs ? xcrs.xcrs[0].value : 3;
 	}
 	free(buf);
@@ -299,6 +300,30 @@ static int set_events(struct gyve_bvcpu *v, const struct gyve_x86_regs *r)
 	return kvm_ioctl(v->fd, KVM_SET_VCPU_EVENTS, &e);
 }
 
+/* One by one: a host without one of them answers the rest. */
+static void get_more_msrs(struct gyve_bvcpu *v, struct gyve_x86_regs *r)
+{
+	r->msr_valid = 0;
+	for (unsigned i = 0; i < GYVE_X86_NMSR; i++)
+		if (kvm_host_msr(v, false, gyve_x86_msr_index[i], &r->msr[i]) == 0)
+			r->msr_valid |= 1u << i;
+}
+
+/* Only what has changed: some take no value back, and time must not stand still. */
+static int set_more_msrs(struct gyve_bvcpu *v, const struct gyve_x86_regs *r)
+{
+	struct gyve_x86_regs now;
+	int res = 0;
+
+	get_more_msrs(v, &now);
+	for (unsigned i = 0; res == 0 && i < GYVE_MSR_TSC; i++) {
+		uint64_t value = r->msr[i];
+		if (r->msr_valid & now.msr_valid & 1u << i && value != now.msr[i])
+			res = kvm_host_msr(v, true, gyve_x86_msr_index[i], &value);
+	}
+	return res;
+}
+
 int kvm_host_get_regs(struct gyve_bvcpu *v, unsigned groups, struct gyve_regs *ret)
 {
 	struct gyve_x86_regs *r = &ret->x86;
@@ -315,6 +340,8 @@ int kvm_host_get_regs(struct gyve_bvcpu *v, unsigned groups, struct gyve_regs *r
 		res = get_debug(v, r);
 	if (res == 0 && groups & GYVE_REGS_EVENTS)
 		res = get_events(v, r);
+	if (res == 0 && groups & GYVE_REGS_MSR)
+		get_more_msrs(v, r);
 	if (res == 0)
 		ret->valid |= groups;
 	return res;
@@ -335,5 +362,7 @@ int kvm_host_set_regs(struct gyve_bvcpu *v, unsigned groups, const struct gyve_r
 		res = set_debug_regs(v, r);
 	if (res == 0 && groups & GYVE_REGS_EVENTS)
 		res = set_events(v, r);
+	if (res == 0 && groups & GYVE_REGS_MSR)
+		res = set_more_msrs(v, r);
 	return res;
 }
