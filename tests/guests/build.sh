@@ -29,7 +29,20 @@ guest() {
 	mv "$out/$name.new" "$out/$name"
 }
 
+# hermit NAME SOURCE [FLAG...]: a Hermit image, position-independent
+hermit() {
+	local name=$1 source=$here/$2
+	shift 2
+	[ -e "$out/$name" ] && [ -z "$(find "$here" "$here/../../include/gyve/guest.h" -newer "$out/$name" -type f)" ] && return
+	"$cc" "${flags[@]/-fno-pic/-fpie}" "$@" -nostdlib -static-pie -Wl,--no-dynamic-linker -Wl,--build-id=none -Wl,-z,norelro \
+		-Wl,-z,max-page-size=4096 -Wl,-z,noexecstack -Wl,--no-warn-rwx-segments "$source" -o "$out/$name.new"
+	mv "$out/$name.new" "$out/$name"
+}
+
 guest minimal minimal$suffix.S
+for version in 1 2 3; do
+	hermit hermit_files_$version hermit_files.c -DINTERFACE=$version
+done
 guest sample sample.c
 guest loop loop.c
 guest halt loop.c -DHALTED

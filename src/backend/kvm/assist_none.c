@@ -16,9 +16,7 @@ enum gyve_assist_result gyve_assist_x86(struct gyve_x86_regs *regs, const uint8_
 	return GYVE_ASSIST_UNSUPPORTED;
 }
 
-void gyve_assist_prepare(void)
-{
-}
+void gyve_assist_prepare(void) {}
 
 int gyve_x86_disasm(const uint8_t *insn, size_t ninsn, uint64_t rip, char *buf, size_t size)
 {
