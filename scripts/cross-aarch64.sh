@@ -16,11 +16,11 @@ out=${1:-$top/build-aarch64}
 mkdir -p "$out" && out=$(cd "$out" && pwd) || exit 1
 
 sysroot=$cache/sysroot-aarch64
-recipe=2 # raise it when the list below changes
+recipe=3 # raise it when the list below changes
 lock_cache
 if [ ! -e "$sysroot/recipe-$recipe" ]; then
 	rm -rf "$sysroot"
-	unpack_packages arm64 "$sysroot" libelf-dev libelf1 libfdt-dev libfdt1 libdwarf-dev libdwarf1 libcmocka-dev libcmocka0 \
+	unpack_packages arm64 "$sysroot" libelf-dev libelf1 libfdt-dev libfdt1 libdw-dev libdw1 liblzma-dev liblzma5 libbz2-1.0 libcmocka-dev libcmocka0 \
 		zlib1g-dev zlib1g libseccomp-dev libseccomp2 || die "cannot get the arm64 libraries"
 	# links to /lib/... would lead out of it
 	find "$sysroot" -type l | while IFS= read -r link; do

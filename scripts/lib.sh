@@ -17,7 +17,7 @@ package_table() {
 		build  cmd  pkg-config           pkg-config
 		build  pc   libelf               libelf-dev
 		build  hdr  libfdt.h             libfdt-dev
-		build  hdr  libdwarf/libdwarf.h  libdwarf-dev
+		build  pc   libdw                libdw-dev
 		build  hdr  Zydis/Zydis.h        libzydis-dev
 		build  pc   libseccomp           libseccomp-dev
 		gdb    cmd  gdb-multiarch|gdb    gdb-multiarch

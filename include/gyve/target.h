@@ -119,11 +119,12 @@ void gyve_target_points_clear(struct gyve_target *t);
 
 /** One monitor command; text goes to out. 0, -ENOENT unknown command, or another negative errno; err has a sentence. */
 int gyve_monitor(struct gyve_target *t, unsigned cpu, const char *cmd, const struct gyve_sink *out, struct gyve_err *err);
-/** The call stack of a stopped vCPU, a line a frame, each behind indent. Returns the number of frames or negative errno. */
-int gyve_backtrace_print(struct gyve_target *t, unsigned cpu, unsigned max, const char *indent, const struct gyve_sink *out,
-			 struct gyve_err *err);
-/** The paragraph for a guest that died: what, where (symbol, line), why (the failed walk); then its call stack. Returns length
- * as snprintf. */
+enum { GYVE_BACKTRACE_LOCALS = 1 }; /**< variables below each frame */
+/** The call stack of a stopped vCPU in gdb's form, each line behind indent. Returns the number of frames or negative errno. */
+int gyve_backtrace_print(struct gyve_target *t, unsigned cpu, unsigned max, unsigned flags, const char *indent,
+			 const struct gyve_sink *out, struct gyve_err *err);
+/** The paragraph for a guest that died: what, where (symbol, line), why (the failed walk); then its call stack. Returns length as
+ * snprintf. */
 int gyve_crash_text(struct gyve_target *t, const struct gyve_stop *stop, char *buf, size_t size);
 /** The exception that stop->catches tells of: what, from where, why. Returns length as snprintf. */
 int gyve_catch_text(struct gyve_target *t, const struct gyve_stop *stop, char *buf, size_t size);

@@ -3,7 +3,7 @@
 #include "gyve/sym.h"
 
 #include "cfi.h"
-#include "line.h"
+#include "dw.h"
 
 #include <errno.h>
 #include <gelf.h>
@@ -37,7 +37,7 @@ struct gyve_symtab {
 	uint64_t *reach;     /* reach[i]: the highest end among syms[0..i] */
 	uint64_t *sect_end;  /* by section index: end of the section, 0 if it is not in memory */
 	size_t nsyms, max_syms, nsects;
-	struct gyve_lines *lines;
+	struct gyve_dw *dw;
 	struct gyve_cfi *cfi; /* read when first asked for */
 	bool cfi_read;
 };
@@ -66,7 +66,7 @@ void gyve_symtab_destroy(struct gyve_symtab *t)
 {
 	if (!t)
 		return;
-	gyve_lines_destroy(t->lines);
+	gyve_dw_destroy(t->dw);
 	gyve_cfi_destroy(t->cfi);
 	if (t->elf)
 		elf_end(t->elf);
@@ -227,7 +227,7 @@ static void parse(struct gyve_symtab *t)
 		return;
 	read_section_ends(t);
 	read_symbols(t);
-	t->lines = gyve_lines_create(t->elf);
+	t->dw = gyve_dw_create(t->elf);
 }
 
 static uint64_t section_end(const struct gyve_symtab *t, const struct symbol *s)
@@ -284,7 +284,7 @@ static int format_at(const struct gyve_symtab *ct, uint64_t addr, uint64_t look,
 		n = snprintf(buf, size, "%s+0x%" PRIx64, s->name, addr - t->bias - s->start);
 	else
 		n = snprintf(buf, size, "0x%" PRIx64, addr);
-	if (n >= 0 && gyve_lines_format(t->lines, look - t->bias, line, sizeof(line)) > 0)
+	if (n >= 0 && gyve_dw_line(t->dw, look - t->bias, line, sizeof(line)) > 0)
 		n = append(buf, size, n, " (", line, ")");
 	pthread_mutex_unlock(&t->lock);
 	return n;
@@ -332,6 +332,35 @@ int gyve_symtab_cfi(const struct gyve_symtab *ct, uint64_t pc, struct gyve_cfi_r
 		t->cfi = gyve_cfi_create(t->elf);
 	}
 	ret = gyve_cfi_find(t->cfi, pc - t->bias, row);
+	pthread_mutex_unlock(&t->lock);
+	return ret;
+}
+
+int gyve_symtab_sources(const struct gyve_symtab *ct, uint64_t addr, struct gyve_source *ret, unsigned max)
+{
+	struct gyve_symtab *t = (struct gyve_symtab *)ct;
+	int n;
+
+	if (!t)
+		return 0;
+	pthread_mutex_lock(&t->lock);
+	parse(t);
+	n = gyve_dw_sources(t->dw, addr - t->bias, ret, max);
+	pthread_mutex_unlock(&t->lock);
+	return n;
+}
+
+int gyve_symtab_locals(const struct gyve_symtab *ct, uint64_t addr, unsigned level, const struct gyve_expr_env *env,
+		       gyve_local_fn *fn, void *ctx)
+{
+	struct gyve_symtab *t = (struct gyve_symtab *)ct;
+	int ret;
+
+	if (!t)
+		return -ENOENT;
+	pthread_mutex_lock(&t->lock);
+	parse(t);
+	ret = gyve_dw_locals(t->dw, addr - t->bias, level, env, fn, ctx);
 	pthread_mutex_unlock(&t->lock);
 	return ret;
 }

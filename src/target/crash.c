@@ -94,7 +94,7 @@ static void add_stack(struct text *x, struct gyve_target *t, unsigned cpu)
 	size_t before = x->len;
 
 	add(x, "\n");
-	if (gyve_backtrace_print(t, cpu, 32, "  ", &out, NULL) < 2)
+	if (gyve_backtrace_print(t, cpu, 32, 0, "  ", &out, NULL) < 2)
 		x->len = before;
 	else if (x->len <= x->size)
 		x->len--; /* the last newline */

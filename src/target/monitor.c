@@ -165,7 +165,7 @@ static const struct {
 	{"search", "[-p] ADDR LEN PATTERN", "find bytes: hex digits or \"text\"; -p: guest-physical", mon_search},
 	{"in", "[/b|/w|/l] PORT", "read a port through the device model (x86_64)", mon_in},
 	{"out", "[/b|/w|/l] PORT VALUE", "write a port through the device model (x86_64)", mon_out},
-	{"bt", "", "the call stack, by the image's own symbols", mon_bt},
+	{"bt", "[full]", "the call stack by the image's own symbols; full: with variables", mon_bt},
 	{"catch", "[WHAT on|off]", "stop at an exception: pf gp ud df (x86_64), sync serror (aarch64), all", mon_catch},
 	{"breakpoints", "", "every point and how it is planted now", mon_breakpoints},
 	{"assist", "", "instructions carried out for the host, by mnemonic", mon_assist},

@@ -342,9 +342,13 @@ int mon_as(struct mon *m)
 
 int mon_bt(struct mon *m)
 {
-	int n = mon_end(m);
+	bool locals = strncmp(m->arg, "full", 4) == 0;
+	int n;
 
+	if (locals)
+		m->arg += 4;
+	n = mon_end(m);
 	if (n == 0)
-		n = gyve_backtrace_print(m->t, m->cpu, 256, "", m->out, m->err);
+		n = gyve_backtrace_print(m->t, m->cpu, 256, locals ? GYVE_BACKTRACE_LOCALS : 0, "", m->out, m->err);
 	return n < 0 ? n : 0;
 }

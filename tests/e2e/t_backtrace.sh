@@ -32,7 +32,7 @@ test_backtrace_recursion() {
 		kill
 	IN
 	same_stack
-	expect 'in factorial\+0x[0-9a-f]+ \(sample.c:[0-9]+\)' 'in kmain\+'
+	expect 'in factorial \(n=1\) at sample.c:[0-9]+' 'in kmain \(cpu=0, ncpus=1\) at'
 }
 
 # At every instruction of a call: before the frame is set up, in it, after it is taken down.
@@ -48,7 +48,7 @@ test_backtrace_prologue() {
 		kill
 	IN
 	same_stack
-	expect '^#1  0x[0-9a-f]+ in kmain\+'
+	expect '^#1  0x[0-9a-f]+ in kmain \(cpu=0'
 }
 
 test_backtrace_interrupt() {
@@ -60,7 +60,7 @@ test_backtrace_interrupt() {
 		kill
 	IN
 	same_stack
-	expect 'in own_breakpoint\+0x[0-9a-f]+ \(int3.c:[0-9]+\) \[interrupted here\]'
+	expect 'in own_breakpoint \(\) at int3.c:[0-9]+ \[interrupted here\]'
 }
 
 test_backtrace_threads() {
@@ -72,4 +72,28 @@ test_backtrace_threads() {
 		kill
 	IN
 	same_stack
+}
+
+# Functions inlined there are frames of their own, with their parameters.
+test_backtrace_inlined() {
+	gyve_start "$GUESTS/sample_O2"
+	gdb_run sample_O2 <<-'IN'
+		tbreak put_char
+		continue
+		monitor bt full
+		kill
+	IN
+	expect "put_char \(c=104 'h'\) at guest.h:[0-9]+ \[inlined\]" 'put_text \(text=.*\) at guest.h:[0-9]+ \[inlined\]' \
+		'kmain \(cpu=0, ncpus=1\) at sample.c:[0-9]+$' '  sum = ' 'in _start'
+}
+
+test_backtrace_locals() {
+	gyve_start "$GUESTS/sample"
+	gdb_run sample <<-'IN'
+		tbreak sail
+		continue
+		monitor bt full
+		kill
+	IN
+	expect 'sail \(ship=0x[0-9a-f]+, goal=\{x = 10, y = 20\}\) at sample.c:[0-9]+' '  way = ' '#1 .*in kmain' '  goal = \{x = 10, y = 20\}'
 }

@@ -44,6 +44,7 @@ for version in 1 2 3; do
 	hermit hermit_files_$version hermit_files.c -DINTERFACE=$version
 done
 guest sample sample.c
+guest sample_O2 sample.c -O2
 guest loop loop.c
 guest halt loop.c -DHALTED
 guest smp smp.c
