@@ -15,19 +15,28 @@ out=${1:-$top/build-aarch64}
 [ $# -gt 0 ] && shift
 mkdir -p "$out" && out=$(cd "$out" && pwd) || exit 1
 
-sysroot=$cache/sysroot-aarch64
-recipe=3 # raise it when the list below changes
+packages=(
+	libbz2-1.0
+	libcmocka-dev libcmocka0
+	libdw-dev libdw1
+	libelf-dev libelf1
+	libfdt-dev libfdt1
+	liblzma-dev liblzma5
+	libseccomp-dev libseccomp2
+	zlib1g-dev zlib1g
+)
+# another list, another directory: two checkouts must not take each other's away
+sysroot=$cache/sysroot-aarch64-$(printf '%s\n' "${packages[@]}" | sha256sum | cut -c1-8)
 lock_cache
-if [ ! -e "$sysroot/recipe-$recipe" ]; then
+if [ ! -e "$sysroot/complete" ]; then
 	rm -rf "$sysroot"
-	unpack_packages arm64 "$sysroot" libelf-dev libelf1 libfdt-dev libfdt1 libdw-dev libdw1 liblzma-dev liblzma5 libbz2-1.0 libcmocka-dev libcmocka0 \
-		zlib1g-dev zlib1g libseccomp-dev libseccomp2 || die "cannot get the arm64 libraries"
+	unpack_packages arm64 "$sysroot" "${packages[@]}" || die "cannot get the arm64 libraries"
 	# links to /lib/... would lead out of it
 	find "$sysroot" -type l | while IFS= read -r link; do
 		to=$(readlink "$link")
 		case $to in /*) ln -sfn "$sysroot$to" "$link" ;; esac
 	done
-	touch "$sysroot/recipe-$recipe"
+	touch "$sysroot/complete"
 fi
 unlock_cache
 
@@ -40,7 +49,7 @@ work=$out
 prepare_sources || die "autoreconf failed"
 cd "$out" || exit 1
 # -isystem: warnings in the libraries' headers are not ours
-[ -e config.status ] && [ config.status -nt src/configure ] ||
+[ -e config.status ] && [ config.status -nt src/configure ] && grep -q -- "$libs" config.status ||
 	src/configure -q --host=aarch64-linux-gnu --enable-werror CPPFLAGS="-isystem $sysroot/usr/include" \
 		LDFLAGS="-L$libs -Wl,-rpath-link,$libs:$sysroot/lib/aarch64-linux-gnu" "$@" || exit 1
 jobs=${GYVE_JOBS:-$(nproc)}

@@ -23,6 +23,7 @@ test_probe_cache() {
 	strategy_now() {
 		gyve_start "$@" "$GUESTS/sample"
 		gdb_run sample <<<'monitor breakpoints'
+		wait "$started"
 		started=
 	}
 	strategy_now
