@@ -17,6 +17,9 @@ int gyve_symtab_format_return(const struct gyve_symtab *t, uint64_t addr, char *
 uint64_t gyve_symtab_bias(const struct gyve_symtab *t);
 /** Address of a symbol. -ENOENT. */
 int gyve_symtab_lookup(const struct gyve_symtab *t, const char *name, uint64_t *ret);
+/** Call cb for every symbol, ascending by address, until it returns nonzero; returns that or 0. cb must not use t. */
+int gyve_symtab_each(const struct gyve_symtab *t, int (*cb)(void *ctx, const char *name, uint64_t addr, uint64_t size),
+		     void *ctx);
 /** A function at an address, as its source has it. */
 struct gyve_source {
 	const char *function; /**< lives as long as the symbol table; NULL: it has no name */

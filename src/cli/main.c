@@ -17,6 +17,13 @@ static const struct {
 	{"probe", "[--json]", "what this host can do for a debugger", gyve_cmd_probe},
 	{"info", "DUMP", "what a dump holds", gyve_cmd_info},
 	{"regs", "[-a] DUMP", "registers in a dump", gyve_cmd_regs},
+	{"x", "[/FMT] DUMP ADDRESS...", "memory in a dump, in gdb's formats: x/8xg, x/3i, x/s", gyve_cmd_x},
+	{"vtop", "DUMP ADDRESS...", "where an address lies, entry by entry", gyve_cmd_vtop},
+	{"maps", "DUMP", "what a dump's page tables map", gyve_cmd_maps},
+	{"search", "WHAT DUMP", "bytes, text or numbers in a dump", gyve_cmd_search},
+	{"diff", "A B", "what differs between two dumps", gyve_cmd_diff},
+	{"syms", "DUMP [NAME]", "symbols at their addresses", gyve_cmd_syms},
+	{"verify", "DUMP", "is a dump whole, and who can read it", gyve_cmd_verify},
 	{"serve", "DUMP [--gdb LISTEN]", "a dump for gdb to look at", gyve_cmd_serve},
 	{"help", "", "this text", cmd_help},
 	{"version", "", "the version", gyve_cmd_version},
@@ -42,6 +49,14 @@ int gyve_cmd_version(int argc, char **argv)
 	return 0;
 }
 
+/* x/8xg is the command x */
+static bool is_command(const char *word, const char *name)
+{
+	size_t n = strlen(name);
+
+	return strncmp(word, name, n) == 0 && (!word[n] || (word[n] == '/' && n == 1));
+}
+
 int main(int argc, char **argv)
 {
 	if (argc < 2) {
@@ -49,7 +64,7 @@ int main(int argc, char **argv)
 		return GYVE_STATUS_USAGE;
 	}
 	for (size_t i = 0; i < GYVE_ARRAY_SIZE(commands); i++)
-		if (strcmp(argv[1], commands[i].name) == 0)
+		if (is_command(argv[1], commands[i].name))
 			return commands[i].fn(argc - 1, argv + 1);
 	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
 		return cmd_help(argc, argv);

@@ -318,6 +318,23 @@ int gyve_symtab_lookup(const struct gyve_symtab *ct, const char *name, uint64_t 
 	return best ? 0 : -ENOENT;
 }
 
+int gyve_symtab_each(const struct gyve_symtab *ct, int (*cb)(void *ctx, const char *name, uint64_t addr, uint64_t size),
+		     void *ctx)
+{
+	struct gyve_symtab *t = (struct gyve_symtab *)ct;
+	int ret = 0;
+
+	if (!t)
+		return 0;
+	pthread_mutex_lock(&t->lock);
+	parse(t);
+	for (size_t i = 0; i < t->nsyms && ret == 0; i++)
+		ret = cb(ctx, t->syms[i].name, t->syms[i].start + (t->syms[i].placed ? t->bias : 0),
+			 t->syms[i].end - t->syms[i].start);
+	pthread_mutex_unlock(&t->lock);
+	return ret;
+}
+
 int gyve_symtab_cfi(const struct gyve_symtab *ct, uint64_t pc, struct gyve_cfi_row *row)
 {
 	struct gyve_symtab *t = (struct gyve_symtab *)ct;
