@@ -244,6 +244,8 @@ static void finish_stop(struct gyve_vm *vm)
 	struct gyve_stop stop = {.kind = GYVE_STOP_INTERRUPT};
 
 	vm->over = NULL;
+	if (vm->ops->clock_hold)
+		vm->ops->clock_hold(vm->cpus[0].b, true);
 	bp_lower(vm);
 	__atomic_store_n(&vm->stop_wanted, false, __ATOMIC_SEQ_CST);
 	vm->interrupt_wanted = false;
@@ -486,6 +488,8 @@ int gyve_run_resume(struct gyve_vm *vm, const struct gyve_resume *actions)
 		page_arm(vm);
 		watch_arm(vm);
 		vm->report.kind = GYVE_STOP_NONE;
+		if (vm->ops->clock_hold)
+			vm->ops->clock_hold(vm->cpus[0].b, false);
 		vm->phase = PHASE_RUNNING;
 		next_over(vm);
 	}

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # What `monitor` answers, command by command.
-only_machine_tests aarch64 a64_monitor a64_catch
+only_machine_tests aarch64 a64_monitor a64_catch a64_clock
 
 # The transcript's answer to the gdb command $1 (as a regular expression), up to the next command.
 answer() {
@@ -312,4 +312,32 @@ test_modes() {
 		'the mode is 16'
 	expect_not 'too long|truncated|invalid hex'
 	gyve_ends 0
+}
+
+# A guest's watchdog forgives the time of a stop, as the guest is told of it.
+test_clock() {
+	gyve_start "$GUESTS/clock"
+	gdb_run clock <<-'IN'
+		break held
+		continue
+		shell sleep 1
+		continue
+	IN
+	expect 'Breakpoint 1, held' 'exited normally'
+	gyve_ends 0
+	! grep -q 'no clock here' "$T/gyve.out" || skip "this host's KVM has no clock for its guests"
+	grep -q 'the guest was told' "$T/gyve.out" || fail "the guest says: $(tail -n 1 "$T/gyve.out")"
+}
+
+test_a64_clock() {
+	gyve_start "$GUESTS/clock"
+	gdb_run clock <<-'IN'
+		break held
+		continue
+		shell sleep 3
+		continue
+	IN
+	expect 'Breakpoint 1, held' 'exited normally'
+	gyve_ends 0
+	output 'the counter was held'
 }

@@ -49,6 +49,7 @@ guest loop loop.c
 guest halt loop.c -DHALTED
 guest smp smp.c
 guest exitcode exitcode.c
+guest clock clock.c
 guest rewrite rewrite.c
 guest watched watched.c
 if [ "$arch" = aarch64 ]; then

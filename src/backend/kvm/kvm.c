@@ -390,6 +390,7 @@ const struct gyve_backend_ops gyve_backend_kvm = {
 	.irq_reg = kvm_host_irq_reg,
 #ifdef __aarch64__
 	.sync_code = kvm_host_sync_code,
+	.clock_hold = kvm_host_clock_hold,
 #endif
 	.reset = reset,
 };

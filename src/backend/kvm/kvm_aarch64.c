@@ -15,6 +15,8 @@ enum { MAX_HW = 16, BRK_EC = 0x3c };
 struct kvm_host_vm {
 	int gic, its; /* device descriptors, -1: none */
 	struct kvm_vcpu_init init;
+	uint64_t count; /* of the virtual counter, at the stop */
+	bool count_held;
 };
 
 /* --- VM: interrupt controller */
@@ -337,6 +339,19 @@ void kvm_host_sync_code(void *hva, uint64_t len)
 	for (uint64_t a = from & ~(iline - 1); a < to; a += iline)
 		__asm__ volatile("ic ivau, %0" : : "r"(a) : "memory");
 	__asm__ volatile("dsb ish\n\tisb" : : : "memory");
+}
+
+/* KVM computes its offset from the count that it is given, for all vCPUs. */
+void kvm_host_clock_hold(struct gyve_bvcpu *v, bool hold)
+{
+	struct kvm_host_vm *h = v->vm->host;
+
+	if (hold)
+		h->count_held = kvm_a64_get_one(v, KVM_REG_ARM_TIMER_CNT, &h->count) == 0;
+	else if (h->count_held)
+		kvm_a64_set_one(v, KVM_REG_ARM_TIMER_CNT, &h->count);
+	if (!hold)
+		h->count_held = false;
 }
 
 int kvm_host_clock_stopped(struct gyve_bvcpu *v)

@@ -65,6 +65,8 @@ int kvm_host_set_regs(struct gyve_bvcpu *v, unsigned groups, const struct gyve_r
 int kvm_host_set_debug(struct gyve_bvcpu *v, const struct gyve_debug *dbg);
 int kvm_host_reinject_bp(struct gyve_bvcpu *v);
 int kvm_host_clock_stopped(struct gyve_bvcpu *v);
+/** aarch64 only. */
+void kvm_host_clock_hold(struct gyve_bvcpu *v, bool hold);
 int kvm_host_translate(struct gyve_bvcpu *v, gyve_gva_t gva, gyve_gpa_t *ret);
 int kvm_host_tsc(struct gyve_bvcpu *v, uint64_t *ret);
 int kvm_host_reset(struct gyve_bvcpu *v);
