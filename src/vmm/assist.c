@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { INVALID_OPCODE = 6 };
+
 static ssize_t read_some(struct gyve_vcpu *v, gyve_gva_t gva, void *buf, size_t len)
 {
 	return vcpu_read(v, gva, buf, len);
@@ -123,7 +125,10 @@ enum exit_result exit_assist(struct gyve_vcpu *v, const struct gyve_exit *e, str
 		v->dirty |= out.changed; /* MXCSR's flags */
 		return raise_fault(v, &out);
 	case GYVE_ASSIST_UNSUPPORTED:
-		break;
+		if (v->regs.x86.seg[GYVE_SS].dpl != 3)
+			break;
+		out = (struct gyve_assist_out){.vector = INVALID_OPCODE}; /* as KVM does: a user program is not the guest */
+		return raise_fault(v, &out);
 	}
 	return exit_crash(v, stop, "%s", err.text);
 }

@@ -26,17 +26,19 @@ static int apply_debug(struct gyve_vcpu *v, bool step, bool over, bool unit)
 {
 	struct gyve_vm *vm = v->vm;
 	uint64_t key = (uint64_t)__atomic_load_n(&vm->book_gen, __ATOMIC_ACQUIRE) << 2 | (step ? 2 : 0) | 1;
+	/* x86_64: the instruction before may have loaded its flags (IRET, POPF), and the host's trap flag is gone with the old */
+	bool again = step && vm->arch->id == GYVE_X86_64;
 	struct gyve_debug d;
 
 	if (!over && !unit && key == v->debug_key)
-		return 0;
+		return again ? vm->ops->set_debug(v->b, &v->debug) : 0;
 	memset(&d, 0, sizeof(d));
 	gyve_gva_t pc = over ? vcpu_pc(v) : 0;
 	step_debug_regs(v, &d);
 	bp_debug_regs(vm, &d, over ? &pc : NULL, over && v->over_watch);
 	d.step = d.block_irq = step;
 	v->debug_key = over || unit ? 0 : key;
-	if (memcmp(&d, &v->debug, sizeof(d)) == 0)
+	if (!again && memcmp(&d, &v->debug, sizeof(d)) == 0)
 		return 0;
 	v->debug = d;
 	return vm->ops->set_debug(v->b, &d);

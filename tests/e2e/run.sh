@@ -69,6 +69,7 @@ if [ ${#patterns[@]} -gt 0 ]; then
 	names=$(for p in "${patterns[@]}"; do grep -e "$p" <<<"$names"; done)
 fi
 [ -z "$list" ] || { printf '%s\n' "$names" && exit 0; }
+[ -n "$MACHINE$lacks" ] || lacks=$("$gyve" probe 2>/dev/null | sed -nE 's/^(.*[^ ]) +absent .*/\1/p')
 [ -x "$gyve" ] || { echo "run.sh: --gyve must name the program" >&2 && exit 2; }
 gyve=$(readlink -f "$gyve")
 

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # Moving by instruction, line and function.
 machine_tests "aarch64 x86_64 svm" step_next_finish_until until_and_advance next_over_call
-machine_tests "x86_64 svm" stepi step_pushf step_at_breakpoint
+machine_tests "x86_64 svm" stepi step_pushf step_popf step_at_breakpoint
 
 test_step_next_finish_until() {
 	gyve_start "$GUESTS/sample"
@@ -109,5 +109,21 @@ test_step_pushf() {
 		continue
 	IN
 	expect '0x0000000000000002' '= 0x2' 'exited normally'
+	gyve_ends 0
+}
+
+# A step goes on where the guest has loaded its flags, and the host's trap flag was among the old ones.
+test_step_popf() {
+	gyve_start "$GUESTS/pushf"
+	gdb_run pushf <<-'IN'
+		stepi 6
+		x/i $pc
+		stepi
+		x/i $pc
+		stepi
+		x/i $pc
+		continue
+	IN
+	expect '=> .*<loaded>:' '=> .*<loaded\+1>' '=> .*<loaded\+2>:.*out' 'exited normally'
 	gyve_ends 0
 }

@@ -2,7 +2,8 @@
 # Every way to do breakpoints and watchpoints, forced, where the host has it.
 machine_tests "x86_64 svm aarch64" strategy_watch_page strategy_watch_step strategy_reads_page strategy_watch_many strategy_smp_page \
 	strategy_break_register strategy_break_step
-machine_tests "x86_64 svm" strategy_reads_step
+machine_tests "x86_64 svm" strategy_reads_step strategy_user_page
+test_needs "stops in user mode" strategy_user_page
 test_needs "hardware breakpoint" strategy_break_register
 test_needs "read-only memory" strategy_watch_page
 test_needs "absent memory" strategy_reads_page strategy_smp_page strategy_smp4_page
@@ -87,6 +88,25 @@ test_strategy_reads_page() {
 
 test_strategy_reads_step() {
 	watched_reads --watch-strategy=step
+}
+
+# In user mode; STMXCSR is no instruction of KVM's emulator: it is stepped over with the page free.
+test_strategy_user_page() {
+	strategy_start --watch-strategy=page "$GUESTS/ring3"
+	gdb_run ring3 <<-'IN'
+		break store
+		continue
+		watch page
+		continue
+		continue
+		continue
+		delete
+		continue
+	IN
+	expect 'Breakpoint 1, store' 'New value = \{plain = 1, mxcsr = 0, twice = 0' 'New value = \{plain = 1, mxcsr = 8064, twice = 0' \
+		'New value = .*twice = 2' 'exited normally'
+	output 'mxcsr 8064'
+	gyve_ends 0
 }
 
 # As many as one likes, whatever the host has.

@@ -77,6 +77,7 @@ fi
 guest int3 int3.c
 guest faults faults.c
 guest pushf pushf.S
+guest ring3 ring3.c
 guest paging paging.c
 guest sse sse.c
 for how in pf ud port mmio jump stack; do

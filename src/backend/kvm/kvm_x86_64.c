@@ -127,6 +127,8 @@ int kvm_host_vm_init(struct gyve_bvm *vm, struct gyve_err *err)
 	if (vm->cfg.cpu_pm && (!exits || kvm_enable(vm, KVM_CAP_X86_DISABLE_EXITS, (uint64_t)exits) < 0))
 		gyve_log(GYVE_LOG_WARN, GYVE_LOG_KVM,
 			 "this host's KVM does not let a guest control the power state of its CPUs");
+	/* also in user mode, where KVM would else give the guest an exception for it */
+	kvm_enable(vm, KVM_CAP_EXIT_ON_EMULATION_FAILURE, 1);
 	vm->caps.hw_bps = vm->caps.hw_wps = 4;
 	vm->caps.hw_shared = true;
 	vm->caps.block_irq = vm->debug_flags & KVM_GUESTDBG_BLOCKIRQ;

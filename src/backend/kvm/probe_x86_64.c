@@ -31,9 +31,9 @@ static const struct {
 
 void kvm_host_probe_load(uint8_t *mem)
 {
-	put_le64(mem + PML4, PDPT | 3);
-	put_le64(mem + PDPT, PD | 3);
-	put_le64(mem + PD, 0x83);
+	put_le64(mem + PML4, PDPT | 7); /* for user mode, too */
+	put_le64(mem + PDPT, PD | 7);
+	put_le64(mem + PD, 0x87);
 	put_le64(mem + GDT + 8, 0x00af9b000000ffff);  /* code, long mode */
 	put_le64(mem + GDT + 16, 0x00cf93000000ffff); /* data */
 	put_le64(mem + IDT + 3 * 16, HANDLER | 8 << 16 | UINT64_C(0x8e00) << 32);
@@ -87,6 +87,41 @@ bool kvm_host_probe_handled(struct gyve_bvcpu *v, const uint8_t *mem, uint64_t f
 
 	return kvm_host_get_regs(v, GYVE_REGS_GPR, &r) == 0 && r.x86.rip == HANDLER + 1 && r.x86.gpr[GYVE_RSP] == STACK - 40 &&
 	       get_le64(mem + STACK - 40) == from + 1;
+}
+
+static bool enter_user(struct probe *p, enum kvm_probe_what what)
+{
+	struct gyve_regs r = {0};
+
+	if (kvm_host_probe_enter(p->v, what) < 0 || kvm_host_get_regs(p->v, GYVE_REGS_GPR | GYVE_REGS_SYS, &r) < 0)
+		return false;
+	for (int s = GYVE_CS; s <= GYVE_GS; s++) {
+		r.x86.seg[s].selector |= 3;
+		r.x86.seg[s].dpl = 3;
+	}
+	return kvm_host_set_regs(p->v, GYVE_REGS_GPR | GYVE_REGS_SYS, &r) == 0;
+}
+
+/* The guest has no way to take an exception there: one that is given to it ends it. */
+static void user_mode(struct probe *p)
+{
+	struct gyve_debug sw = {.sw_bp = true}, step = {.step = true};
+	struct gyve_exit e;
+	bool breaks = enter_user(p, KVM_PROBE_SW_BP) && gyve_backend_kvm.set_debug(p->v, &sw) == 0 &&
+		      (probe_go_on(p, &e) == GYVE_EXIT_EMULATION || probe_is_debug(&e, GYVE_DBG_SW_BP));
+
+	probe_again(p);
+	bool steps = enter_user(p, KVM_PROBE_NOPS) && gyve_backend_kvm.set_debug(p->v, &step) == 0;
+	uint64_t at = kvm_host_probe_code(KVM_PROBE_NOPS);
+	for (int i = 0; steps && i < 16 && probe_pc(p) == at; i++)
+		steps = probe_go_on(p, &e) == GYVE_EXIT_DEBUG;
+	steps = steps && probe_pc(p) == at + 1;
+	if (breaks && steps)
+		probe_say(p, GYVE_PROBE_WORKS, "", "breakpoints and steps leave as in ring 0");
+	else if (breaks || steps)
+		probe_say(p, GYVE_PROBE_LIMITED, "", "%s do not leave", breaks ? "steps" : "breakpoints");
+	else
+		probe_say(p, GYVE_PROBE_ABSENT, "debug ring 0 only", "breakpoints and steps are given to the guest");
 }
 
 static void interrupts_held(struct probe *p)
@@ -152,6 +187,7 @@ static void xsave_size(struct probe *p)
 }
 
 const struct probe_row kvm_host_probe_rows[] = {
+	{"stops in user mode", user_mode},
 	{"interrupts held in steps", interrupts_held},
 	{"port exit", port_exit},
 	{"vector instructions", vector_instructions},
