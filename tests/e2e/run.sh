@@ -76,6 +76,7 @@ gyve=$(readlink -f "$gyve")
 own_work=
 [ -n "$work" ] || { work=$(mktemp -d "${TMPDIR:-/tmp}/gyve-e2e.XXXXXX") && own_work=1; }
 trap '[ -z "$own_work" ] || rm -rf "$work"' EXIT
+export GYVE_CACHE=${GYVE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/gyve} # of the emulated hosts: that one is the user's
 export XDG_CACHE_HOME=$work/cache # not the user's: the probe's answers are kept there
 mkdir -p "$work" && work=$(cd "$work" && pwd) && chmod 755 "$work"
 

@@ -124,6 +124,6 @@ test_step_popf() {
 		x/i $pc
 		continue
 	IN
-	expect '=> .*<loaded>:' '=> .*<loaded\+1>' '=> .*<loaded\+2>:.*out' 'exited normally'
+	expect '=> 0x20000a .*nop' '=> 0x20000b .*nop' '=> 0x20000c .*out' 'exited normally'
 	gyve_ends 0
 }

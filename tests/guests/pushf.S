@@ -9,7 +9,7 @@ _start:
 	andl	$1, %eax
 	pushfq
 	popfq
-loaded:				/* its flags, without the trap flag */
+				/* here without the trap flag */
 	nop
 	nop
 	outb	%al, $0xF4
