@@ -38,9 +38,9 @@ static int prstatus(struct pass *p, const struct note *n)
 	if (ret < 0)
 		return ret;
 	r = &core->regs[core->ncpus - 1];
-	ret = core->arch->id == GYVE_AARCH64 ? core_a64_prstatus(r, n->desc, n->len)
-	      : p->i386                      ? core_i386_prstatus(r, n->desc, n->len)
-					     : core_x86_prstatus(r, n->desc, n->len);
+	ret = core->arch->id == GYVE_AARCH64            ? core_a64_prstatus(r, n->desc, n->len)
+	      : p->i386 || n->len == I386_PRSTATUS_SIZE ? core_i386_prstatus(r, n->desc, n->len)
+							: core_x86_prstatus(r, n->desc, n->len);
 	if (n->len >= PR_CURSIG + 2 && get_le16(n->desc + PR_CURSIG) && !core->info.signal) {
 		core->info.signal = get_le16(n->desc + PR_CURSIG);
 		core->info.stop_cpu = core->ncpus - 1;
@@ -69,7 +69,8 @@ static int qemu(struct pass *p, const struct note *n)
 		return 0;
 	if (cpu >= core->ncpus && core_set_cpus(core, cpu + 1) < 0)
 		return -E2BIG;
-	snprintf(core->format, sizeof(core->format), "ELF core of QEMU");
+	if (core->kind == GYVE_CORE_ELF)
+		snprintf(core->format, sizeof(core->format), "ELF core of QEMU");
 	core->have_sys = true;
 	return core_x86_qemu(&core->regs[cpu], n->desc, n->len);
 }

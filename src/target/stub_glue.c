@@ -137,6 +137,10 @@ static int glue_resume(void *ctx, const struct gdbstub_resume *r, size_t n, stru
 	ret = gyve_target_resume(g->target, g->actions, &err);
 	if (ret == 0)
 		g->resumed = true;
+	else if (ret == -ENOTSUP) { /* clients show an error's number only */
+		gdbstub_monitor_print(g->stub, err.text, strlen(err.text));
+		gdbstub_monitor_print(g->stub, "\n", 1);
+	}
 	return give_err(out, &err, ret);
 }
 
