@@ -75,7 +75,9 @@ struct gyve_boot_params {
 struct gyve_layout {
 	enum gyve_arch_id arch;
 	gyve_gpa_t ram_gpa;
-	uint64_t ram_len;
+	uint64_t ram_len;    /**< bytes of memory, the gap not counted */
+	gyve_gpa_t gap_gpa;  /**< x86: where devices are; memory goes on behind them. Its length 0: there is none */
+	uint64_t gap_len;
 	uint64_t window_len; /**< bytes at the start of RAM with no memory behind them: stores there are hypercalls */
 	uint64_t bias;       /**< run-time address - link-time vaddr */
 	gyve_gva_t entry;

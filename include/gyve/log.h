@@ -20,6 +20,8 @@ extern unsigned char gyve_log_levels[GYVE_LOG_SUBS];
 const char *gyve_log_name(unsigned sub);
 /** Set levels from "warn" or "gdb=debug,kvm=info". Returns 0, or -EINVAL for an unknown word (nothing changed). */
 int gyve_log_configure(const char *spec);
+/** Levels from what programs in Rust read in RUST_LOG: "debug", "uhyve=trace,other=off". What is not for us is passed over. */
+void gyve_log_configure_rust(const char *spec);
 void gyve_log_emit(enum gyve_log_level level, enum gyve_log_sub sub, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 

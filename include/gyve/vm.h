@@ -74,6 +74,9 @@ struct gyve_vm_options {
 	enum gyve_break_strategy break_strategy; /**< -ENOTSUP from gyve_vm_create() where the host cannot */
 	enum gyve_watch_strategy watch_strategy;
 	bool no_probe_cache;
+	bool thp, ksm;            /**< guest memory in huge pages; equal pages merged: as far as the host does that */
+	bool pit, cpu_pm;         /**< as in struct gyve_vm_config */
+	const unsigned *affinity; /**< host CPU of each vCPU's thread; NULL: any. Borrowed during gyve_vm_create() */
 	/** Called once when everything is open and before the first vCPU thread; and on each vCPU thread before it enters the
 	 * guest. What they fail with gyve_vm_create() fails with. NULL: nothing. */
 	int (*isolate)(void *ctx, struct gyve_err *err);

@@ -2,8 +2,10 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 unsigned char gyve_log_levels[GYVE_LOG_SUBS] = {[0 ... GYVE_LOG_SUBS - 1] = GYVE_LOG_WARN};
 
@@ -46,6 +48,26 @@ int gyve_log_configure(const char *spec)
 	}
 	memcpy(gyve_log_levels, next, sizeof(next));
 	return 0;
+}
+
+void gyve_log_configure_rust(const char *spec)
+{
+	unsigned char level = GYVE_LOG_WARN;
+
+	for (; *spec; spec += strspn(spec, ",")) {
+		size_t len = strcspn(spec, ",");
+		const char *eq = memchr(spec, '=', len);
+		const char *word = eq ? eq + 1 : spec;
+		size_t n = (size_t)(spec + len - word);
+		bool ours = !eq || strncmp(spec, "uhyve", 5) == 0 || strncmp(spec, "gyve", 4) == 0;
+		for (unsigned char i = 0; ours && i < 5; i++)
+			if (strlen(level_names[i]) == n && strncasecmp(level_names[i], word, n) == 0)
+				level = i;
+		if (ours && n == 5 && strncasecmp(word, "trace", n) == 0)
+			level = GYVE_LOG_DEBUG;
+		spec += len;
+	}
+	memset(gyve_log_levels, level, sizeof(gyve_log_levels));
 }
 
 void gyve_log_emit(enum gyve_log_level level, enum gyve_log_sub sub, const char *fmt, ...)

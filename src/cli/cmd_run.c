@@ -204,6 +204,11 @@ static int set_up(struct run *r)
 		.break_strategy = o->break_strategy,
 		.watch_strategy = o->watch_strategy,
 		.no_probe_cache = o->no_probe_cache,
+		.thp = o->thp,
+		.ksm = o->ksm,
+		.pit = o->pit,
+		.cpu_pm = o->cpu_pm,
+		.affinity = o->naffinity ? o->affinity : NULL,
 	};
 	int ret;
 
@@ -309,6 +314,8 @@ int gyve_cmd_run(int argc, char **argv)
 		gyve_opts_deinit(&r.opts);
 		return gyve_cmd_version(argc, argv);
 	}
+	if (!r.opts.log && getenv("RUST_LOG"))
+		gyve_log_configure_rust(getenv("RUST_LOG"));
 	if (!r.opts.image || (r.opts.log && gyve_log_configure(r.opts.log) < 0)) {
 		if (!r.opts.image)
 			fprintf(stderr, "gyve: IMAGE is missing\ntry: gyve --help\n");

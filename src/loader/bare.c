@@ -12,7 +12,7 @@
 
 enum {
 	DEFAULT_RAM = 64 << 20,
-	MAX_RAM_GIB = 3, /* above lie the interrupt controllers */
+	MAX_RAM_GIB = 512,
 	STACK = 16 << 10,
 	TABLES = 6 * 4096, /* PML4, PDPT, four PDs: the first 4 GiB */
 	GDT_OFF = TABLES,  /* one more page */
@@ -24,6 +24,9 @@ enum {
 	LCR_DLAB = 0x80,  /* port 0 is the baud rate now */
 	LSR_READY = 0x60, /* transmitter empty */
 };
+
+#define GAP_START (UINT64_C(3) << 30) /* up to 4 GiB: interrupt controllers */
+#define GAP_LEN (UINT64_C(1) << 30)
 
 struct bare {
 	const struct gyve_elf *elf;
@@ -72,6 +75,8 @@ static void fill_layout(const struct gyve_elf *elf, uint64_t ram_len, struct gyv
 	l->arch = GYVE_X86_64;
 	l->ram_gpa = 0;
 	l->ram_len = ram_len;
+	l->gap_gpa = GAP_START;
+	l->gap_len = ram_len > GAP_START ? GAP_LEN : 0;
 	l->bias = 0;
 	l->entry = elf->entry;
 	l->nsegs = elf->nsegs;
@@ -96,6 +101,7 @@ static int plan(const struct gyve_elf *elf, const struct gyve_boot_params *param
 		struct gyve_layout *layout, void **state, struct gyve_err *err)
 {
 	uint64_t ram_len = align_down(params->mem_size_given ? params->mem_size : DEFAULT_RAM, 4096), end = 0, base;
+	uint64_t low = ram_len < GAP_START ? ram_len : GAP_START;
 
 	for (unsigned i = 0; i < elf->nsegs; i++)
 		if (elf->seg[i].paddr + elf->seg[i].memsz > end)
@@ -104,12 +110,12 @@ static int plan(const struct gyve_elf *elf, const struct gyve_boot_params *param
 		return gyve_err_set(err, -EINVAL,
 				    "a bare-metal program has at most %d GiB of memory, %" PRIu64 " bytes were asked for",
 				    MAX_RAM_GIB, params->mem_size);
-	if (!ram_len || end > ram_len)
+	if (!ram_len || end > low)
 		return gyve_err_set(err, -ENOEXEC,
 				    "the image reaches up to 0x%" PRIx64 ", guest memory only to 0x%" PRIx64
 				    ": give it more with --memory-size",
-				    end, ram_len);
-	if (find_room(elf, ram_len, params->ncpus, &base) < 0)
+				    end, low);
+	if (find_room(elf, low, params->ncpus, &base) < 0)
 		return gyve_err_set(
 			err, -ENOEXEC,
 			"no 0x%" PRIx64

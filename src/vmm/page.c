@@ -24,7 +24,9 @@ enum { PAGE = 4096, TABLES_MAX = 4096, SLOT_PARTS = 256 };
 static int map_part(struct gyve_vm *vm, size_t i, uint64_t len, enum part_access access)
 {
 	const struct ram_part *p = &vm->parts[i];
-	uint8_t *hva = (uint8_t *)vm->ram + (p->gpa - vm->layout.ram_gpa);
+	const struct gyve_layout *l = &vm->layout;
+	uint64_t gap = l->gap_len && p->gpa > l->gap_gpa ? l->gap_len : 0;
+	uint8_t *hva = (uint8_t *)vm->ram + (p->gpa - l->ram_gpa - gap);
 
 	if (len && access == PART_ABSENT)
 		return 0;
@@ -54,16 +56,41 @@ static int use_parts(struct gyve_vm *vm, struct ram_part *parts, size_t n)
 	return r;
 }
 
+static void append(struct ram_part *parts, size_t *n, struct ram_part p)
+{
+	struct ram_part *last = *n ? &parts[*n - 1] : NULL;
+
+	if (last && last->access == p.access && p.gpa == last->gpa + last->len)
+		last->len += p.len;
+	else if (p.len)
+		parts[(*n)++] = p;
+}
+
+/* [from, to) without the gap, in which nothing is watched. */
+static void append_free(const struct gyve_layout *l, struct ram_part *parts, size_t *n, gyve_gpa_t from, gyve_gpa_t to)
+{
+	if (l->gap_len && from < l->gap_gpa && to > l->gap_gpa) {
+		append(parts, n, (struct ram_part){from, l->gap_gpa - from, PART_FREE});
+		from = l->gap_gpa + l->gap_len;
+	}
+	if (from < to)
+		append(parts, n, (struct ram_part){from, to - from, PART_FREE});
+}
+
+static gyve_gpa_t ram_end(const struct gyve_layout *l)
+{
+	return l->ram_gpa + l->ram_len + l->gap_len;
+}
+
 static int use_whole(struct gyve_vm *vm)
 {
-	struct ram_part *p = malloc(sizeof(*p));
+	struct ram_part *p = calloc(2, sizeof(*p));
+	size_t n = 0;
 
 	if (!p)
 		return -ENOMEM;
-	p->gpa = vm->layout.ram_gpa + vm->layout.window_len;
-	p->len = vm->layout.ram_len - vm->layout.window_len;
-	p->access = PART_FREE;
-	return use_parts(vm, p, 1);
+	append_free(&vm->layout, p, &n, vm->layout.ram_gpa + vm->layout.window_len, ram_end(&vm->layout));
+	return use_parts(vm, p, n);
 }
 
 int page_init(struct gyve_vm *vm)
@@ -226,21 +253,11 @@ static struct ram_part *watched_pages(struct gyve_vm *vm, size_t *n)
 	return w;
 }
 
-static void append(struct ram_part *parts, size_t *n, struct ram_part p)
-{
-	struct ram_part *last = *n ? &parts[*n - 1] : NULL;
-
-	if (last && last->access == p.access && p.gpa == last->gpa + last->len)
-		last->len += p.len;
-	else
-		parts[(*n)++] = p;
-}
-
 /* All of RAM around the watched pages. */
 static struct ram_part *cut(struct gyve_vm *vm, struct ram_part *w, size_t nw, size_t *n)
 {
-	gyve_gpa_t at = vm->layout.ram_gpa + vm->layout.window_len, end = vm->layout.ram_gpa + vm->layout.ram_len;
-	struct ram_part *parts = calloc(2 * nw + 1, sizeof(*parts));
+	gyve_gpa_t at = vm->layout.ram_gpa + vm->layout.window_len, end = ram_end(&vm->layout);
+	struct ram_part *parts = calloc(2 * nw + 2, sizeof(*parts));
 	size_t unique = 0;
 
 	*n = 0;
@@ -252,12 +269,12 @@ static struct ram_part *cut(struct gyve_vm *vm, struct ram_part *w, size_t nw, s
 	}
 	for (size_t i = 0; parts && i < unique; i++) {
 		if (w[i].gpa > at)
-			append(parts, n, (struct ram_part){at, w[i].gpa - at, PART_FREE});
+			append_free(&vm->layout, parts, n, at, w[i].gpa);
 		append(parts, n, w[i]);
 		at = w[i].gpa + w[i].len;
 	}
 	if (parts && at < end)
-		append(parts, n, (struct ram_part){at, end - at, PART_FREE});
+		append_free(&vm->layout, parts, n, at, end);
 	return parts;
 }
 

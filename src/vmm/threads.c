@@ -1,9 +1,12 @@
 /* The vCPU threads' beginning and end. What they do in between is run.c. */
+#include "config.h"
+
 #include "vmm.h"
 
 #include "gyve/assist.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -14,6 +17,26 @@ static void on_kick(int sig)
 	(void)sig; /* its only work is to interrupt a system call */
 }
 
+static int start_thread(struct gyve_vcpu *v)
+{
+	const unsigned *cpus = v->vm->opt.affinity;
+	pthread_attr_t attr;
+	cpu_set_t set;
+	int r = pthread_attr_init(&attr);
+
+	if (r)
+		return r;
+	CPU_ZERO(&set);
+	if (cpus) {
+		CPU_SET(cpus[v->index], &set);
+		r = pthread_attr_setaffinity_np(&attr, sizeof(set), &set);
+	}
+	if (!r)
+		r = pthread_create(&v->thread, &attr, run_vcpu, v);
+	pthread_attr_destroy(&attr);
+	return r;
+}
+
 static int create_thread(struct gyve_vcpu *v, struct gyve_err *err)
 {
 	sigset_t all, old;
@@ -22,7 +45,7 @@ static int create_thread(struct gyve_vcpu *v, struct gyve_err *err)
 	sigfillset(&all);
 	sigdelset(&all, KICK_SIGNAL);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
-	int r = pthread_create(&v->thread, NULL, run_vcpu, v);
+	int r = start_thread(v);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	if (r)
 		return gyve_err_set(err, -r, "cannot start the thread of vCPU %u: %s", v->index, strerror(r));

@@ -34,6 +34,24 @@ static int find_platform(struct gyve_vm *vm, struct gyve_err *err)
 	return gyve_err_set(err, -ENOEXEC, "%s: neither a Hermit image nor a bare-metal ELF program", vm->opt.boot.path);
 }
 
+static void advise(const struct gyve_vm *vm)
+{
+	if (vm->opt.thp && madvise(vm->ram, vm->layout.ram_len, MADV_HUGEPAGE) < 0)
+		gyve_log(GYVE_LOG_WARN, GYVE_LOG_MAIN, "no huge pages for guest memory: %s", strerror(errno));
+	if (vm->opt.ksm && madvise(vm->ram, vm->layout.ram_len, MADV_MERGEABLE) < 0)
+		gyve_log(GYVE_LOG_WARN, GYVE_LOG_MAIN, "equal pages of guest memory are not merged: %s", strerror(errno));
+}
+
+/* The part of RAM that begins at offset, up to the gap or the end. */
+static int add_region(struct gyve_vm *vm, uint64_t offset, const char *name)
+{
+	const struct gyve_layout *l = &vm->layout;
+	uint64_t below = l->gap_len ? l->gap_gpa - l->ram_gpa : l->ram_len, end = offset < below ? below : l->ram_len;
+	gyve_gpa_t gpa = l->ram_gpa + offset + (offset < below ? 0 : l->gap_len);
+
+	return gyve_memmap_add(&vm->map, gpa, end - offset, (uint8_t *)vm->ram + offset, GYVE_REGION_RAM, name);
+}
+
 static int map_ram(struct gyve_vm *vm, struct gyve_err *err)
 {
 	const struct gyve_layout *l = &vm->layout;
@@ -41,10 +59,10 @@ static int map_ram(struct gyve_vm *vm, struct gyve_err *err)
 	if (p == MAP_FAILED)
 		return gyve_err_set(err, -ENOMEM, "no room for %" PRIu64 " bytes of guest memory", l->ram_len);
 	vm->ram = p;
-	gyve_gpa_t gpa = l->ram_gpa + l->window_len;
-	uint64_t len = l->ram_len - l->window_len;
-	uint8_t *hva = (uint8_t *)p + l->window_len;
-	int r = gyve_memmap_add(&vm->map, gpa, len, hva, GYVE_REGION_RAM, "ram");
+	advise(vm);
+	int r = add_region(vm, l->window_len, "ram");
+	if (r == 0 && l->gap_len)
+		r = add_region(vm, l->gap_gpa - l->ram_gpa, "ram above");
 	if (r < 0)
 		return gyve_err_set(err, r, "cannot place guest memory");
 	r = page_init(vm);
@@ -104,8 +122,12 @@ static int create(struct gyve_vm *vm, struct gyve_err *err)
 	r = find_platform(vm, err);
 	if (r < 0)
 		return r;
-	struct gyve_vm_config cfg = {
-		.ncpus = vm->ncpus, .irqchip = true, .brand = vm->platform->brand, .no_probe_cache = vm->opt.no_probe_cache};
+	struct gyve_vm_config cfg = {.ncpus = vm->ncpus,
+				     .irqchip = true,
+				     .brand = vm->platform->brand,
+				     .pit = vm->opt.pit,
+				     .cpu_pm = vm->opt.cpu_pm,
+				     .no_probe_cache = vm->opt.no_probe_cache};
 	r = vm->ops->vm_create(&cfg, &vm->b, err);
 	if (r < 0)
 		return r;

@@ -80,6 +80,7 @@ guest pushf pushf.S
 guest ring3 ring3.c
 guest paging paging.c
 guest sse sse.c
+guest highmem highmem.c
 for how in pf ud port mmio jump stack; do
 	guest crash_$how crash.c -DCRASH_"$(printf %s $how | tr a-z A-Z)"
 done

@@ -197,10 +197,10 @@ static void test_bad_memory(void **state)
 	refused(-ENOEXEC, "--memory-size");
 	b.params = (struct gyve_boot_params){.mem_size_given = true, .mem_size = 100};
 	refused(-ENOEXEC, "--memory-size");
-	b.params = (struct gyve_boot_params){.mem_size_given = true, .mem_size = UINT64_C(4) << 30};
-	refused(-EINVAL, "at most 3 GiB");
+	b.params = (struct gyve_boot_params){.mem_size_given = true, .mem_size = UINT64_C(513) << 30};
+	refused(-EINVAL, "at most 512 GiB");
 	b.params = (struct gyve_boot_params){.mem_size_given = true, .mem_size = UINT64_MAX};
-	refused(-EINVAL, "at most 3 GiB");
+	refused(-EINVAL, "at most 512 GiB");
 }
 
 int main(void)

@@ -2,7 +2,9 @@
 
 #include "../../src/cli/opts.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 static void test_sizes(void **state)
 {
@@ -161,11 +163,117 @@ static void test_environment(void **state)
 	unsetenv("HERMIT_MEMORY_SIZE");
 }
 
+static void write_config(const char *text)
+{
+	FILE *f = fopen("test_opts.toml", "w");
+
+	assert_non_null(f);
+	fputs(text, f);
+	fclose(f);
+}
+
+/* Command line, environment, file: in this order, key by key. */
+static void test_config(void **state)
+{
+	struct gyve_opts o;
+	struct gyve_err e = {0};
+
+	(void)state;
+	write_config("[uhyve]\nstats = true\noutput = \"none\"\ngdb_port = 1234\nunknown = 1\n"
+		     "[memory]\nmemory_size = \"32MiB\"\nno_aslr = true\nthp = true\nksm = false\n"
+		     "[cpu]\ncpu_count = 2\npit = true\naffinity = [0, 0]\n"
+		     "[guest]\nenv_vars = [\"A=file\", \"B=file\"]\n[gyve]\nstrict = true\n");
+	setenv("HERMIT_CPU_COUNT", "3", 1);
+	assert_int_equal(PARSE("--config=test_opts.toml", "-e", "A=1", "-e", "A=2", "-c", "2", "-s", "99", "img"), 0);
+	assert_true(o.stats && !o.aslr && o.thp && !o.ksm && o.pit && !o.cpu_pm && o.strict);
+	assert_true(o.mem_size == 32 << 20 && o.mem_size_given && o.ncpus == 2 && o.naffinity == 2);
+	assert_string_equal(o.output, "none");
+	assert_string_equal(o.listen.port, "99");
+	assert_string_equal(o.env[0], "A=2");
+	assert_string_equal(o.env[1], "B=file");
+	assert_null(o.env[2]);
+	gyve_opts_deinit(&o);
+	assert_int_equal(PARSE("--config=test_opts.toml", "img"), -EINVAL); /* 3 vCPUs, 2 CPUs */
+	assert_non_null(strstr(e.text, "--affinity"));
+	unsetenv("HERMIT_CPU_COUNT");
+	setenv("GYVE_CONFIG", "test_opts.toml", 1);
+	assert_int_equal(PARSE("img"), 0);
+	assert_true(o.ncpus == 2 && o.gdb);
+	gyve_opts_deinit(&o);
+	write_config("[memory]\nmemory_size = true\n");
+	assert_int_equal(PARSE("img"), -EINVAL);
+	assert_non_null(strstr(e.text, "memory.memory_size"));
+	write_config("[memory]\nthp = \"yes\"\n");
+	assert_int_equal(PARSE("img"), -EINVAL);
+	write_config("[memory\n");
+	assert_int_equal(PARSE("img"), -EINVAL);
+	assert_non_null(strstr(e.text, "test_opts.toml: line 1"));
+	unlink("test_opts.toml");
+	assert_int_equal(PARSE("img"), -EINVAL);
+	unsetenv("GYVE_CONFIG");
+}
+
+static void test_affinity(void **state)
+{
+	static const char *const bad[] = {"", "a", "1-", "2-1", "1,,x", "99999999999999", "-1", "0-1000000"};
+	struct gyve_opts o;
+	struct gyve_err e = {0};
+
+	(void)state;
+	assert_int_equal(PARSE("-c2", "-a", "0 0", "img"), 0);
+	assert_true(o.naffinity == 2 && o.affinity[1] == 0);
+	gyve_opts_deinit(&o);
+	assert_int_equal(PARSE("-c2", "-a", "0", "img"), -EINVAL);
+	for (size_t i = 0; i < GYVE_ARRAY_SIZE(bad); i++) {
+		const char *argv[] = {"run", "-a", bad[i], "img", NULL};
+		assert_int_equal(gyve_opts_parse(&o, 4, (char **)argv, &e), -EINVAL);
+	}
+}
+
+static void test_variables(void **state)
+{
+	struct gyve_opts o;
+	struct gyve_err e = {0};
+
+	(void)state;
+	setenv("GYVE_STATS", "yes", 1);
+	setenv("GYVE_NO_ASLR", "0", 1);
+	setenv("GYVE_MEMORY_SIZE", "16MiB", 1);
+	setenv("HERMIT_MEMORY_SIZE", "32MiB", 1);
+	setenv("GYVE_TEST_HOST", "x", 1);
+	assert_int_equal(PARSE("-e", "host", "-e", "GYVE_TEST_HOST=y", "img"), 0);
+	assert_true(o.stats && o.aslr && o.mem_size == 16 << 20);
+	assert_string_equal(o.env[0], "GYVE_TEST_HOST=y");
+	assert_non_null(o.env[1]);
+	for (const char **v = o.env + 1; *v; v++)
+		assert_true(strncmp(*v, "GYVE_TEST_HOST=", 15) != 0);
+	gyve_opts_deinit(&o);
+	setenv("GYVE_STATS", "perhaps", 1);
+	assert_int_equal(PARSE("img"), -EINVAL);
+	assert_non_null(strstr(e.text, "GYVE_STATS"));
+	unsetenv("GYVE_STATS");
+	unsetenv("GYVE_NO_ASLR");
+	unsetenv("GYVE_MEMORY_SIZE");
+	unsetenv("HERMIT_MEMORY_SIZE");
+}
+
+static void test_help(void **state)
+{
+	char name[64];
+
+	(void)state;
+	for (size_t i = 0; gyve_opts_name(i); i++) {
+		snprintf(name, sizeof(name), "--%s", gyve_opts_name(i));
+		assert_non_null(strstr(gyve_opts_help(), name));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_sizes),           cmocka_unit_test(test_listen),      cmocka_unit_test(test_options),
-		cmocka_unit_test(test_options_refused), cmocka_unit_test(test_environment),
+		cmocka_unit_test(test_options_refused), cmocka_unit_test(test_environment), cmocka_unit_test(test_config),
+		cmocka_unit_test(test_affinity),        cmocka_unit_test(test_variables),   cmocka_unit_test(test_help),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
