@@ -400,10 +400,9 @@ static void carry_out(struct gyve_vcpu *v, const struct touch *t)
 
 bool page_access(struct gyve_vcpu *v, const struct gyve_exit *e)
 {
-	struct touch t = {e->mmio.gpa, e->mmio.len, e->mmio.write, e->mmio.data};
-
-	if (e->kind != GYVE_EXIT_MMIO || !is_protected(v->vm, t.gpa))
+	if (e->kind != GYVE_EXIT_MMIO || !is_protected(v->vm, e->mmio.gpa))
 		return false;
+	struct touch t = {e->mmio.gpa, e->mmio.len, e->mmio.write, e->mmio.data};
 	alone_begin(v);
 	carry_out(v, &t);
 	return true;

@@ -176,9 +176,16 @@ static unsigned compare_with_runtime(void)
 
 	getcontext(&u);
 	registers_from(&r, &u);
-	for (int i = 1; i < n && up(&r, i == 1); i++) {
+	/* a sanitizer may stand between: begin where the two meet */
+	assert_true(up(&r, true));
+	int i = 0;
+	while (i < n && (uint64_t)(uintptr_t)theirs[i] != r.pc)
+		i++;
+	for (; i < n; i++) {
 		assert_int_equal(r.pc, (uint64_t)(uintptr_t)theirs[i]);
 		equal++;
+		if (!up(&r, false))
+			break;
 	}
 	return equal;
 }
