@@ -105,3 +105,77 @@ test_a64_files() {
 		fail "$(grep '^not ok' "$T/rows.log" || tail -n 1 "$T/rows.log")"
 	[ "$(grep -c '^ok' "$T/rows.log")" -ge 75 ] || fail "not all rows ran"
 }
+
+# Without a debugger's help a guest that keeps a file open for writing is cut off: what it wrote is there.
+test_files_after_signal() {
+	mkdir "$T/tmp"
+	TMPDIR=$T/tmp "$GYVE" run -o "$T/output" "$GUESTS/hermit_hostile_3" -- 0 forever >"$T/gyve.out" 2>"$T/gyve.err" &
+	started=$!
+	wait_for 'begins' "$T/output"
+	[ "$(ls -A "$T/tmp" | wc -l)" = 1 ] || fail "no temporary directory"
+	kill -TERM $started
+	wait $started
+	[ $? = 143 ] || fail "not ended by the signal"
+	started=
+	[ -z "$(ls -A "$T/tmp")" ] || fail "the temporary directory is left behind"
+}
+
+# The tree a hostile guest is let loose on: mapped are in, ro and one, the rest must stay as it is.
+canary_tree() {
+	mkdir -p "$T/h/in/sub" "$T/h/ro" "$T/h/out" "$T/h/tmp"
+	echo alive | tee "$T/h/canary" "$T/h/out/canary" "$T/h/ro/file" "$T/h/one" >"$T/h/in/file"
+	ln -s ../canary "$T/h/in/link"
+	ln -s ../out "$T/h/in/dirlink"
+	ln -s "$T/h" "$T/h/in/abs"
+	state=$(tree_state)
+}
+tree_state() {
+	(cd "$T/h" && find . -path ./in -prune -o -path ./one -prune -o -printf '%p %m %s\n' -type f -exec cat {} + | sort)
+}
+same_tree() {
+	[ "$(tree_state)" = "$state" ] || fail "the tree outside the map has changed: $(tree_state | tr '\n' ';')"
+}
+
+# hostile STATUSES [COMMAND...] -- SEED COUNT [wild]
+hostile() {
+	local statuses=$1 run=() status
+	shift
+	while [ "$1" != -- ]; do run+=("$1") && shift; done
+	TMPDIR=$T/h/tmp "${run[@]}" "$GYVE" run -o none --file-mapping "$T/h/in:/root" --file-mapping "$T/h/ro:/ro:ro" \
+		--file-mapping "$T/h/one:/etc/one" ${isolation:+--file-isolation "$isolation"} "$GUESTS/hermit_hostile_$version" "$@" \
+		>"$T/gyve.out" 2>"$T/gyve.err" </dev/null
+	status=$?
+	case " $statuses " in
+	*" $status "*) ;;
+	*) fail "status $status: $(head -n 1 "$T/gyve.err")" ;;
+	esac
+	same_tree
+}
+
+test_files_hostile() {
+	local version isolation
+	canary_tree
+	for version in 1 2 3; do
+		for isolation in none normal; do
+			[ $version = 1 ] || hostile 0 -- $RANDOM 1500
+			hostile '0 124' -- $RANDOM 1500 wild
+		done
+	done
+}
+
+# What its thread opens is named from a directory that is mapped, and looked up beneath it.
+test_files_opens() {
+	local version=3 isolation=none main
+	command -v strace >/dev/null || skip "no strace"
+	canary_tree
+	hostile 0 strace -f -qq -o "$T/strace" -e trace=%file,%desc -e signal=none -- 7 1500
+	main=$(awk '{ print $1; exit }' "$T/strace")
+	grep -E "^[0-9]+ +(open|openat|openat2|creat|unlink|unlinkat|mkdir|mkdirat|rename.*|link.*|symlink.*|stat|newfstatat|truncate|chmod|chdir)\(" \
+		"$T/strace" | grep -v "^$main " >"$T/opens"
+	[ "$(wc -l <"$T/opens")" -ge 100 ] || fail "only $(wc -l <"$T/opens") such calls were seen"
+	! grep -m 1 -E 'AT_FDCWD|, "/|"\.\.|/\.\./' "$T/opens" >"$T/reason" || fail "$(cat "$T/reason")"
+	! grep -E ' openat2\(' "$T/opens" | grep -m 1 -v RESOLVE_BENEATH >"$T/reason" || fail "$(cat "$T/reason")"
+	! grep -E '^[0-9]+ +(open|creat|unlink|mkdir|rename|link|symlink|stat|truncate|chmod|chdir)' "$T/opens" | grep -m 1 -vE '^[0-9]+ +(openat|unlinkat|mkdirat)' >"$T/reason" ||
+		fail "$(cat "$T/reason")"
+	rm -f "$T/reason"
+}

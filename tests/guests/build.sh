@@ -42,6 +42,7 @@ hermit() {
 guest minimal minimal$suffix.S
 for version in 1 2 3; do
 	hermit hermit_files_$version hermit_files.c -DINTERFACE=$version
+	hermit hermit_hostile_$version hermit_hostile.c -DINTERFACE=$version -O2
 done
 guest sample sample.c
 guest sample_O2 sample.c -O2
