@@ -17,12 +17,14 @@ mkdir -p "$out" && out=$(cd "$out" && pwd) || exit 1
 
 packages=(
 	libbz2-1.0
+	libcapstone-dev libcapstone4
 	libcmocka-dev libcmocka0
 	libdw-dev libdw1
 	libelf-dev libelf1
 	libfdt-dev libfdt1
 	liblzma-dev liblzma5
 	libseccomp-dev libseccomp2
+	libzstd-dev libzstd1
 	zlib1g-dev zlib1g
 )
 # another list, another directory: two checkouts must not take each other's away

@@ -19,6 +19,9 @@ package_table() {
 		build  hdr  libfdt.h             libfdt-dev
 		build  pc   libdw                libdw-dev
 		build  hdr  Zydis/Zydis.h        libzydis-dev
+		build  pc   libzstd              libzstd-dev
+		build  pc   libkdumpfile         libkdumpfile-dev
+		build  pc   capstone             libcapstone-dev
 		build  pc   libseccomp           libseccomp-dev
 		gdb    cmd  gdb-multiarch|gdb    gdb-multiarch
 		check  pc   cmocka               libcmocka-dev

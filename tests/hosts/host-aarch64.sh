@@ -6,13 +6,13 @@ debian_arch=arm64
 kernel_meta=linux-image-cloud-arm64
 kernel_suffix=
 compressor=(gzip -1)
-recipe=4 # raise it when what build_base makes changes
+recipe=5 # raise it when what build_base makes changes
 default_cpus=2
 default_memory=1024
 slack=1
 overhead=60 # seconds to start and to stop, on a busy machine
 # programs are linked dynamically; these are all the libraries ours and their tests use
-packages=(busybox-static libc6 libgcc-s1 libelf1 libfdt1 libdw1 liblzma5 libbz2-1.0 zlib1g libcmocka0 libseccomp2)
+packages=(busybox-static libc6 libgcc-s1 libelf1 libfdt1 libdw1 liblzma5 libbz2-1.0 zlib1g libcmocka0 libseccomp2 libzstd1 libcapstone4)
 modules='virtio_ring virtio virtio_mmio virtio_console'
 guest_conf="modules='$modules'
 out=gyve.out err=gyve.err back=gyve.back raw= mark= linger=0"
