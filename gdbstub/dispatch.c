@@ -1,5 +1,5 @@
 /* Which packets there are. A row and a handler add one.
- * A packet's name is its first letter; those of the families q, Q and v are named up to the first of ",;:". Rows are compared
+ * A packet's name is its first letter; those of the families q, Q and v are named up to the first of ",;:=". Rows are compared
  * whole, so their order means nothing. */
 #include "internal.h"
 
@@ -42,6 +42,8 @@ static const struct row {
 	{"QNonStop", gdbstub_cmd_non_stop, PKT_RUNNING, 0},
 	{"QStartNoAckMode", gdbstub_cmd_no_ack, PKT_RUNNING, 0},
 	{"Qqemu.PhyMemMode", gdbstub_cmd_phys_mode_set, 0, NEEDS(set_phys_mode)},
+	{"Qqemu.sstep", gdbstub_cmd_qemu_step, PKT_RUNNING, 0},
+	{"Qqemu.sstepbits", gdbstub_cmd_qemu_step_bits, PKT_RUNNING, 0},
 	{"qAttached", gdbstub_cmd_attached, PKT_RUNNING, 0},
 	{"qC", gdbstub_cmd_current_thread, PKT_RUNNING, 0},
 	{"qOffsets", gdbstub_cmd_offsets, PKT_RUNNING, NEEDS(offsets)},
@@ -53,6 +55,8 @@ static const struct row {
 	{"qXfer", gdbstub_cmd_xfer, PKT_RUNNING, 0},
 	{"qfThreadInfo", gdbstub_cmd_first_threads, PKT_RUNNING, 0},
 	{"qqemu.PhyMemMode", gdbstub_cmd_phys_mode_get, PKT_RUNNING, NEEDS(get_phys_mode)},
+	{"qqemu.sstep", gdbstub_cmd_qemu_step, PKT_RUNNING, 0},
+	{"qqemu.sstepbits", gdbstub_cmd_qemu_step_bits, PKT_RUNNING, 0},
 	{"qsThreadInfo", gdbstub_cmd_next_threads, PKT_RUNNING, 0},
 	{"vCont", gdbstub_cmd_vcont, PKT_SILENT, NEEDS(resume)},
 	{"vCont?", gdbstub_cmd_vcont_query, PKT_RUNNING, NEEDS(resume)},
@@ -68,7 +72,7 @@ static size_t name_length(const char *data, size_t len)
 
 	if (!memchr("qQv", data[0], 3))
 		return 1;
-	while (n < len && data[n] != ',' && data[n] != ';' && data[n] != ':')
+	while (n < len && data[n] != ',' && data[n] != ';' && data[n] != ':' && data[n] != '=')
 		n++;
 	return n;
 }

@@ -115,6 +115,8 @@ GDBSTUB_HANDLER(write_mem);
 GDBSTUB_HANDLER(write_binary);
 GDBSTUB_HANDLER(phys_mode_set);
 GDBSTUB_HANDLER(phys_mode_get);
+GDBSTUB_HANDLER(qemu_step_bits);
+GDBSTUB_HANDLER(qemu_step);
 GDBSTUB_HANDLER(read_regs);
 GDBSTUB_HANDLER(write_regs);
 GDBSTUB_HANDLER(read_reg);
