@@ -2,6 +2,7 @@
  *   rsp_bench SOCKET step N                    N single steps of thread 1, each a packet and a stop reply
  *   rsp_bench SOCKET range LO HI SECONDS ADDR  one range step over [LO, HI) until interrupted; ADDR counts the loop's rounds
  *   rsp_bench SOCKET m|x ADDR LEN TOTAL        TOTAL bytes from [ADDR, ADDR+LEN) again and again, in the largest packets
+ *   rsp_bench SOCKET kick N                    N times continue, ^C; the time from ^C to the stop reply, median and least in us
  *   rsp_bench SOCKET until ADDR                continue to ADDR
  *   rsp_bench SOCKET kill
  * Prints one number: packets/s, rounds/s, or bytes/s. */
@@ -178,6 +179,33 @@ static double range(uint64_t lo, uint64_t hi, double seconds, uint64_t counter)
 	return (double)(read_u64(counter) - before) / took;
 }
 
+static int by_value(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+static void kicks(unsigned long n)
+{
+	struct timespec pause = {0, 3000000}; /* into the guest */
+	double *took = calloc(n + 1, sizeof(*took));
+
+	if (!took || !n)
+		die("nothing to kick");
+	for (unsigned long i = 0; i < n; i++) {
+		send_packet("vCont;c");
+		nanosleep(&pause, NULL);
+		took[i] = now();
+		put("\003", 1);
+		wait_stop();
+		took[i] = now() - took[i];
+	}
+	qsort(took, n, sizeof(*took), by_value);
+	printf("%.0f %.0f\n", took[n / 2] * 1e6, took[0] * 1e6);
+	free(took);
+}
+
 /* How many bytes the last packet stands for: some are escaped, some are run lengths. */
 static uint64_t expanded_len(void)
 {
@@ -244,7 +272,7 @@ int main(int argc, char **argv)
 	const char *what;
 
 	if (argc < 3)
-		die("usage: rsp_bench SOCKET step|range|m|x|until|kill ARG... (see the head of the source)");
+		die("usage: rsp_bench SOCKET step|range|kick|m|x|until|kill ARG... (see the head of the source)");
 	packet = connect_to(argv[1]);
 	for (int i = 2; i < argc;) {
 		what = argv[i++];
@@ -258,6 +286,9 @@ int main(int argc, char **argv)
 		} else if (strcmp(what, "m") == 0 || strcmp(what, "x") == 0) {
 			printf("%.0f\n", reads(what[0], number(argv, i), number(argv, i + 1), number(argv, i + 2), packet));
 			i += 3;
+		} else if (strcmp(what, "kick") == 0) {
+			kicks(number(argv, i));
+			i += 1;
 		} else if (strcmp(what, "until") == 0) {
 			until(number(argv, i));
 			i += 1;

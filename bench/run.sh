@@ -1,25 +1,38 @@
 #!/usr/bin/env bash
-# run.sh BUILD-DIR: measures what the program of that build does, beside its peers, and prints one table.
+# run.sh [--machine aarch64] [BUILD-DIR]: measures what the program of that build does, beside its peers, and prints one table.
 # Peers: bench/bare_kvm (the same ioctls and nothing else) and QEMU's stub, if qemu-system-x86_64 is installed.
+# --machine: inside that emulated host (docs/testbeds.md), beside bare_kvm only; BUILD-DIR is then a cross-build, which is made if
+# there is none (default: build-aarch64).
 # What is measured varies with the host's load: the goals stand beside, nothing fails here.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
-build=$(cd "${1:-.}" && pwd)
+machine=
+[ "${1:-}" != --machine ] || { machine=${2:-} && shift 2; }
+case $machine in
+'') arch=x86_64 cross='' build=${1:-.} ;;
+aarch64) arch=aarch64 cross=aarch64-linux-gnu- build=${1:-$here/../build-aarch64} ;;
+*) echo "run.sh: --machine takes aarch64" >&2 && exit 2 ;;
+esac
+[ -z "$machine" ] || [ -x "$build/gyve" ] || "$here/../scripts/cross-aarch64.sh" "$build" >&2 || exit 1
+build=$(cd "$build" && pwd)
 gyve=$build/gyve
 work=$(mktemp -d "${TMPDIR:-/tmp}/gyve-bench.XXXXXX")
 pids=()
 trap 'for p in "${pids[@]}"; do kill "$p" 2>/dev/null; done; rm -rf "$work"' EXIT
 
 [ -x "$gyve" ] || { echo "run.sh: there is no $gyve; make it first" >&2; exit 1; }
-[ -r /dev/kvm ] && [ -w /dev/kvm ] || { echo "run.sh: /dev/kvm is missing or not permitted; nothing can be measured" >&2; exit 1; }
+[ -n "$machine" ] || { [ -r /dev/kvm ] && [ -w /dev/kvm ]; } ||
+	{ echo "run.sh: /dev/kvm is missing or not permitted; nothing can be measured" >&2; exit 1; }
+make -s -C "$build" bench/run_bench >&2 || exit 1
+cc=${cross}gcc
+[ -n "$machine" ] || cc=${CC:-gcc}
 for program in rsp_bench spawn bare_kvm; do
-	${CC:-gcc} -std=gnu11 -O2 -o "$work/$program" "$here/$program.c" || exit 1
+	"$cc" -std=gnu11 -O2 -pthread -o "$work/$program" "$here/$program.c" || exit 1
 done
-bare=$work/bare_kvm
-"$here/../tests/guests/build.sh" "$work/guests" || exit 1
+"$here/../tests/guests/build.sh" "$work/guests" "$arch" || exit 1
 
 address() {
-	nm "$work/guests/$1" | awk -v s="$2" '$3 == s { print "0x" $1 }'
+	"${cross}nm" "$work/guests/$1" | awk -v s="$2" '$3 == s { print "0x" $1 }'
 }
 row() {
 	printf '%-44s %14s %14s   %s\n' "$@"
@@ -51,25 +64,28 @@ finish() {
 	rm -f "$work/sock"
 }
 
+# Machine against bare machine, by a script that also runs inside.
+loop_round() { # start, end, counter, instructions: see `objdump -d` of loop's spin()
+	local lo
+	lo=$(address loop spin)
+	case $arch in
+	x86_64) printf '%s 0x%x %s 4\n' "$lo" $((lo + 24)) "$(address loop ticks)" ;;
+	aarch64) printf '%s 0x%x %s 8\n' "$lo" $((lo + 32)) "$(address loop ticks)" ;;
+	esac
+}
+mkdir "$work/compare"
+cp "$gyve" "$build/bench/run_bench" "$work/bare_kvm" "$work/spawn" "$work/guests/minimal" "$work/guests/loop" "$here/compare.sh" "$work/compare"
+loop_round >"$work/compare/loop.at"
 row "what" "gyve" "peer" "goal"
-
-read -r median least < <("$work/spawn" 100 "$gyve" run "$work/guests/minimal")
-peer=-
-read -r peer least_peer < <("$work/spawn" 100 "$bare" run "$work/guests/minimal" 2>/dev/null)
-row "whole run of a minimal guest, us (median)" "${median:--}" "${peer:--}" "bare KVM + 5000"
-row "whole run of a minimal guest, us (least)" "${least:--}" "${least_peer:--}" ""
+if [ -n "$machine" ]; then
+	"$here/../tests/hosts/run" "$machine" --timeout 300 --copy "$work/compare:/compare" -- env ROUNDS="${ROUNDS:-5}" sh /compare/compare.sh /compare
+	exit
+fi
+sh "$work/compare/compare.sh" "$work/compare"
 
 start loop
 steps=$(rsp "$work/sock" until "$(address loop spin)" step 20000)
 row "single-step packets a second" "${steps:--}" "-" "25000"
-# 3 instructions a round at -O0: load, add, store; and the jump
-lo=$(address loop spin)
-hi=$(printf '0x%x' $((lo + 64)))
-rounds=$(rsp "$work/sock" range "$lo" "$hi" 2 "$(address loop ticks)")
-instructions=4
-mine=$(awk -v r="${rounds:-0}" -v i=$instructions 'BEGIN { printf "%.0f", r * i }')
-peer=$("$bare" step "$work/guests/loop" 200000)
-row "range step, instructions a second" "$mine" "${peer:--}" "0.9 of bare KVM ($(per "$mine" "${peer:-0}"))"
 finish
 
 start loop
