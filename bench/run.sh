@@ -113,3 +113,10 @@ if ${CC:-gcc} -std=gnu11 -O2 -I"$here/../include" -I"$here/.." -o "$work/bench_w
 	"$here"/../src/arch/*/*.c "$here"/../src/mem/*.c "$here"/../src/base/*.c 2>"$work/cc.err"; then
 	"$work/bench_walk" | while read -r arch ns; do row "warm $arch translation, ns (median)" "$ns" "-" "20"; done
 fi
+
+if ${CC:-gcc} -std=gnu11 -O2 -I"$here/../include" -o "$work/bench_dump" "$here/bench_dump.c" "$build"/libcore.a "$build"/libarch.a \
+	"$build"/libmem.a "$build"/libbase.a $(pkg-config --libs libzstd libkdumpfile 2>/dev/null) 2>"$work/cc.err"; then
+	"$work/bench_dump" "$work" | while IFS='|' read -r what number peer goal; do row "$what" "$number" "$peer" "$goal"; done
+else
+	head -n 3 "$work/cc.err" >&2
+fi

@@ -127,4 +127,21 @@ seen "unmapped memory, refused" 'Cannot access memory at address 0x700000000000|
 seen "the reason" 'level|PML4'
 seen "vtop" '-> gpa 0x[0-9a-f]+'
 seen "the end of the program" 'exited normally'
+
+# The last act: a guest that dies with nobody there, and what can be seen of it afterwards.
+printf '# gyve run --dump %s/vm.core %s/guests/crash_pf\n' "$work" "$work"
+"$gyve" run --dump "$work/vm.core" "$work/guests/crash_pf" >"$guest_out" 2>"$work/gyve.err"
+printf '# gyve exited with status %d\n' $?
+sed 's/^/    /' "$work/gyve.err"
+: >"$log"
+for command in info bt 'x/2i' 'x/4xg'; do
+	"$gyve" --help | grep -q "^  gyve ${command%%/*} " || continue
+	where=()
+	[ "$command" = x/2i ] && where=('$pc')
+	[ "$command" = x/4xg ] && where=('$sp')
+	printf '# gyve %s vm.core %s\n' "$command" "${where[*]}"
+	"$gyve" "$command" "$work/vm.core" "${where[@]}" 2>&1 | tee -a "$log" | sed 's/^/    /'
+done
+seen "the line it died at, from its dump" 'die.*crash\.c:[0-9]+'
+seen "the instruction" '=> 0x[0-9a-f]+.*mov'
 the_end

@@ -112,6 +112,7 @@ struct gyve_core_backing {
 		uint32_t state;
 	} * pages; /* from our note, sorted; NULL: unknown */
 	size_t npages;
+	bool any_absent; /* some of them cannot be read */
 };
 
 __attribute__((format(printf, 2, 3))) void core_warn(struct gyve_core *core, const char *fmt, ...);

@@ -106,6 +106,7 @@ static int pages(struct gyve_core *core, const struct note *n)
 			return -EINVAL;
 		end = b->pages[i].gpa + b->pages[i].len;
 		core->stored_size += b->pages[i].state == GYVE_CORE_STORED ? b->pages[i].len : 0;
+		b->any_absent |= b->pages[i].state == GYVE_CORE_ABSENT;
 	}
 	b->npages = count;
 	return 0;

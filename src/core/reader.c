@@ -124,7 +124,7 @@ static ssize_t core_read(void *ctx, uint64_t addr, void *buf, size_t len)
 	struct gyve_core *core = ctx;
 	size_t done = 0;
 
-	if (!core->backing->need && !core->backing->npages)
+	if (!core->backing->need && !core->backing->any_absent)
 		return gyve_memmap_read(&core->map, addr, buf, len);
 	while (done < len && addr + done >= addr) {
 		uint64_t n = len - done;
@@ -194,7 +194,7 @@ const uint8_t *gyve_core_ptr(struct gyve_core *core, gyve_gpa_t gpa, uint64_t *l
 		return NULL;
 	if (*len > r->len - (gpa - r->gpa))
 		*len = r->len - (gpa - r->gpa);
-	if (core->backing->npages) {
+	if (core->backing->any_absent) {
 		uint64_t n;
 		if (gyve_core_page_state(core, gpa, &n) == GYVE_CORE_ABSENT)
 			return NULL;
@@ -325,7 +325,7 @@ static int finish(struct gyve_core *core, const struct gyve_core_open *opt, stru
 		for (size_t i = 0; i < core->map.n; i++)
 			core->map.regions[i].flags |= GYVE_REGION_READONLY;
 	core->phys = (struct gyve_mem){core_read, opt->writable ? core_write : NULL, core, NULL};
-	if (!core->backing->need && !core->backing->npages)
+	if (!core->backing->need && !core->backing->any_absent)
 		core->phys.direct = &core->map;
 	return apply_options(core, opt, err);
 }
