@@ -119,12 +119,27 @@ void gyve_target_points_clear(struct gyve_target *t);
 
 /** One monitor command; text goes to out. 0, -ENOENT unknown command, or another negative errno; err has a sentence. */
 int gyve_monitor(struct gyve_target *t, unsigned cpu, const char *cmd, const struct gyve_sink *out, struct gyve_err *err);
+struct gyve_frame;
+/** One line of a backtrace: a function in a frame. */
+struct gyve_bt_line {
+	unsigned number;
+	const struct gyve_frame *frame;   /**< gyve/unwind.h; borrowed for the call */
+	const struct gyve_source *source; /**< gyve/sym.h; borrowed; NULL: no debug information there */
+	unsigned level;                   /**< of the functions in this frame: 0 is the innermost */
+	const char *symbol;               /**< "name+0x12", or "0x..." when even that is unknown */
+	const char *how;                  /**< how the frame was found, when not by rules: "by frame pointer"; else "" */
+};
+/** The call stack of a stopped vCPU. Returns the number of frames or negative errno. */
+int gyve_backtrace(struct gyve_target *t, unsigned cpu, unsigned max, void (*cb)(void *ctx, const struct gyve_bt_line *line),
+		   void *ctx, struct gyve_err *err);
+/** Parameters and variables of such a line, to be called from cb. */
+void gyve_backtrace_locals(struct gyve_target *t, unsigned cpu, const struct gyve_bt_line *line, gyve_local_fn *fn, void *ctx);
 enum { GYVE_BACKTRACE_LOCALS = 1 }; /**< variables below each frame */
-/** The call stack of a stopped vCPU in gdb's form, each line behind indent. Returns the number of frames or negative errno. */
+/** The same as text in gdb's form, each line behind indent. Returns the number of frames or negative errno. */
 int gyve_backtrace_print(struct gyve_target *t, unsigned cpu, unsigned max, unsigned flags, const char *indent,
 			 const struct gyve_sink *out, struct gyve_err *err);
-/** The paragraph for a guest that died: what, where (symbol, line), why (the failed walk); then its call stack. Returns length as
- * snprintf. */
+/** The paragraph for a guest that died: what, where (symbol, line), why (the failed walk); then its call stack. Returns length
+ * as snprintf. */
 int gyve_crash_text(struct gyve_target *t, const struct gyve_stop *stop, char *buf, size_t size);
 /** The exception that stop->catches tells of: what, from where, why. Returns length as snprintf. */
 int gyve_catch_text(struct gyve_target *t, const struct gyve_stop *stop, char *buf, size_t size);

@@ -16,6 +16,7 @@ int gyve_cmd_probe(int argc, char **argv);
 int gyve_cmd_info(int argc, char **argv);
 int gyve_cmd_regs(int argc, char **argv);
 int gyve_cmd_serve(int argc, char **argv);
+int gyve_cmd_bt(int argc, char **argv);
 int gyve_cmd_x(int argc, char **argv);
 int gyve_cmd_vtop(int argc, char **argv);
 int gyve_cmd_maps(int argc, char **argv);

@@ -17,6 +17,7 @@ static const struct {
 	{"probe", "[--json]", "what this host can do for a debugger", gyve_cmd_probe},
 	{"info", "DUMP", "what a dump holds", gyve_cmd_info},
 	{"regs", "[-a] DUMP", "registers in a dump", gyve_cmd_regs},
+	{"bt", "[-a] [-l] DUMP", "call stacks in a dump; -a: of all vCPUs, -l: with variables", gyve_cmd_bt},
 	{"x", "[/FMT] DUMP ADDRESS...", "memory in a dump, in gdb's formats: x/8xg, x/3i, x/s", gyve_cmd_x},
 	{"vtop", "DUMP ADDRESS...", "where an address lies, entry by entry", gyve_cmd_vtop},
 	{"maps", "DUMP", "what a dump's page tables map", gyve_cmd_maps},

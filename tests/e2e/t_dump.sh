@@ -287,3 +287,18 @@ test_dump_of_hermit() {
 	says '^ok .*symbols' verify "$T/core"
 	says 'Hello|hit' search --text 'Hello, world' "$T/core"
 }
+
+test_dump_bt() {
+	dump_of crash_pf -c 2
+	says '^#0  0x[0-9a-f]{16} in die \(depth=2\) at crash.c:[0-9]+$' bt "$T/core"
+	grep -qE '^#2 .* in kmain \(cpu=0, ncpus=1?2?\) at' "$T/said" || fail "kmain is not in the stack"
+	says '^vCPU 1$' bt -a "$T/core"
+	if command -v python3 >/dev/null; then
+		"$GYVE" bt -a -l --json "$T/core" | python3 -c '
+import json, sys
+stacks = json.load(sys.stdin)
+assert [s["vcpu"] for s in stacks] == [0, 1]
+die = stacks[0]["frames"][0]
+assert die["function"] == "die" and die["parameters"] == {"depth": "2"} and "locals" in die' 2>"$T/python" || fail "JSON: $(tail -n 1 "$T/python")"
+	fi
+}
