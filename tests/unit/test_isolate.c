@@ -9,6 +9,9 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <pthread.h>
+#ifdef HAVE_SECCOMP
+#include <seccomp.h>
+#endif
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -120,6 +123,34 @@ static int strict(void)
 	return 0;
 }
 
+#ifdef HAVE_SECCOMP
+/* As on a kernel without Landlock, or with it switched off. */
+static int without_landlock(int error)
+{
+	struct gyve_err warning = {0}, err = {0};
+	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ALLOW);
+
+	CHECK(ctx && seccomp_rule_add(ctx, SCMP_ACT_ERRNO((unsigned)error), SCMP_SYS(landlock_create_ruleset), 0) == 0 &&
+	      seccomp_load(ctx) == 0);
+	CHECK(gyve_isolate_files(GYVE_ISOLATION_STRICT, 0, NULL, 0, &warning, &err) == -EINVAL);
+	CHECK(strstr(err.text, "Landlock") && strstr(err.text, error == ENOSYS ? "5.13" : "lsm="));
+	CHECK(gyve_isolate_files(GYVE_ISOLATION_NORMAL, 0, NULL, 0, &warning, &err) == 0);
+	CHECK(strstr(warning.text, "no Landlock"));
+	CHECK(gyve_isolate_files(GYVE_ISOLATION_NONE, 0, NULL, 0, &warning, &err) == 0 && !warning.text[0]);
+	return 0;
+}
+
+static int kernel_without(void)
+{
+	return without_landlock(ENOSYS);
+}
+
+static int switched_off(void)
+{
+	return without_landlock(EOPNOTSUPP);
+}
+#endif
+
 static int none(void)
 {
 	CHECK(restrict_files(GYVE_ISOLATION_NONE, 0) == 0);
@@ -166,6 +197,10 @@ static void test_modes(void **state)
 	(void)state;
 	assert_int_equal(in_child(strict), 0);
 	assert_int_equal(in_child(none), 0);
+#ifdef HAVE_SECCOMP
+	assert_int_equal(in_child(kernel_without), 0);
+	assert_int_equal(in_child(switched_off), 0);
+#endif
 }
 
 static int filtered(unsigned flags)
