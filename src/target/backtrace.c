@@ -1,12 +1,11 @@
 /* A call stack line by line, functions inlined there as lines of their own; and as text in gdb's form, for `monitor bt`, the
  * crash report and `gyve bt`. */
-#include "gyve/target.h"
 #include "gyve/unwind.h"
+
+#include "monitor.h"
 
 #include <errno.h>
 #include <inttypes.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 enum { MAX_INLINED = 16 };
@@ -103,19 +102,6 @@ struct printer {
 	bool parameters; /* which of the two kinds is printed now */
 };
 
-__attribute__((format(printf, 2, 3))) static void say(const struct printer *p, const char *fmt, ...)
-{
-	char text[1024];
-	va_list ap;
-	int n;
-
-	va_start(ap, fmt);
-	n = vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	if (n > 0)
-		p->out->write(p->out->ctx, text, (size_t)n < sizeof(text) ? (size_t)n : sizeof(text) - 1);
-}
-
 static void print_variable(void *ctx, const char *name, const char *value, bool parameter)
 {
 	struct printer *p = ctx;
@@ -123,9 +109,9 @@ static void print_variable(void *ctx, const char *name, const char *value, bool 
 	if (parameter != p->parameters)
 		return;
 	if (parameter)
-		say(p, "%s%s=%s", p->args++ ? ", " : "", name, value);
+		gyve_sink_say(p->out, "%s%s=%s", p->args++ ? ", " : "", name, value);
 	else
-		say(p, "%s        %s = %s\n", p->indent, name, value);
+		gyve_sink_say(p->out, "%s        %s = %s\n", p->indent, name, value);
 }
 
 static void print_variables(struct printer *p, const struct gyve_bt_line *line, bool parameters)
@@ -141,21 +127,22 @@ static void print_line(void *ctx, const struct gyve_bt_line *line)
 	const struct gyve_source *s = line->source;
 	struct printer *p = ctx;
 
-	say(p, "%s#%-2u ", p->indent, line->number);
+	gyve_sink_say(p->out, "%s#%-2u ", p->indent, line->number);
 	if (line->level == 0)
-		say(p, "0x%016" PRIx64 "%s", line->frame->pc, s || strncmp(line->symbol, "0x", 2) != 0 ? " in " : "");
+		gyve_sink_say(p->out, "0x%016" PRIx64 "%s", line->frame->pc,
+			      s || strncmp(line->symbol, "0x", 2) != 0 ? " in " : "");
 	if (s) {
-		say(p, "%s (", s->function ? s->function : "??");
+		gyve_sink_say(p->out, "%s (", s->function ? s->function : "??");
 		print_variables(p, line, true);
-		say(p, ")%s%s", *s->place ? " at " : "", s->place);
+		gyve_sink_say(p->out, ")%s%s", *s->place ? " at " : "", s->place);
 	} else if (strncmp(line->symbol, "0x", 2) != 0) {
-		say(p, "%s", line->symbol);
+		gyve_sink_say(p->out, "%s", line->symbol);
 	}
 	if (s && s->inlined)
-		say(p, " [inlined]");
+		gyve_sink_say(p->out, " [inlined]");
 	else if (*line->how)
-		say(p, " [%s]", line->how);
-	say(p, "\n");
+		gyve_sink_say(p->out, " [%s]", line->how);
+	gyve_sink_say(p->out, "\n");
 	if (s && p->flags & GYVE_BACKTRACE_LOCALS)
 		print_variables(p, line, false);
 }
