@@ -56,6 +56,7 @@ struct gyve_target {
 	unsigned describe_bits; /**< x86_64: registers are shown to clients as of 16, 32, 64 bits, or GYVE_DESCRIBE_CPU; 0: as
 				   of the image */
 	bool as_on;             /**< virtual addresses are those of this address space, not of the vCPU's (monitor as) */
+	bool touch_devices;     /**< reads go to devices, too: somebody asks for just these bytes, knowing what that may do */
 	bool as_has_root1;
 	uint64_t as_root, as_root1;             /**< CR3, or TTBR0 and maybe TTBR1 */
 	void (*release)(struct gyve_target *t); /**< frees ctx at deinit; NULL: ctx is borrowed */
@@ -87,10 +88,10 @@ int gyve_target_mmu(struct gyve_target *t, unsigned cpu, struct gyve_mmu *ret, s
  * which. -EFAULT with the failed walk in w. */
 int gyve_target_translate(struct gyve_target *t, unsigned cpu, gyve_gva_t gva, struct gyve_walk *w, bool *by_layout,
 			  struct gyve_err *err);
-/** Bytes at gva as vCPU cpu sees memory; where a device is, by an access to it. Short at the first unmapped byte; -EFAULT if
- * none, err says why. */
+/** Bytes at gva as vCPU cpu sees memory; where a device is, by an access to it if t->touch_devices. Short at the first unmapped
+ * byte; -EFAULT if none, err says why. */
 ssize_t gyve_target_read(struct gyve_target *t, unsigned cpu, gyve_gva_t gva, void *buf, size_t len, struct gyve_err *err);
-/** All of len, or a negative errno; bytes before the first unmapped one may have been written. */
+/** All of len, or a negative errno; to devices as well; bytes before the first unmapped one may have been written. */
 int gyve_target_write(struct gyve_target *t, unsigned cpu, gyve_gva_t gva, const void *buf, size_t len, struct gyve_err *err);
 /** The same by guest-physical address; also while it runs. */
 ssize_t gyve_target_read_phys(struct gyve_target *t, gyve_gpa_t gpa, void *buf, size_t len, struct gyve_err *err);

@@ -92,7 +92,9 @@ int mon_xp(struct mon *m)
 	for (unsigned done = 0, per_line = f.letter == 'c' ? 8 : 16 / f.size; ret == 0 && done < f.count;) {
 		unsigned n = f.count - done < per_line ? f.count - done : per_line;
 		uint8_t buf[16];
+		m->t->touch_devices = true;
 		ssize_t got = gyve_target_read_phys(m->t, gpa, buf, n * f.size, m->err);
+		m->t->touch_devices = false;
 		if (got < (ssize_t)f.size) {
 			mon_say(m, "%016" PRIx64 ": Cannot access memory\n", gpa);
 			return done ? 0 : got < 0 ? (int)got : -EFAULT;
@@ -111,6 +113,7 @@ int mon_xp(struct mon *m)
 /* --- search */
 
 enum { PATTERN_MAX = 128, HITS_MAX = 256, CHUNK = 64 << 10 };
+#define SEARCH_MAX (UINT64_C(16) << 30) /* bytes looked at: tables can map the same page everywhere */
 
 static int parse_pattern(struct mon *m, uint8_t *buf, size_t *len)
 {
@@ -183,12 +186,14 @@ static int find_all(struct find *f, uint64_t at, uint64_t left)
 	enum { HOLES_MAX = 1 << 18 };
 	uint8_t *buf = malloc(CHUNK);
 	unsigned holes = 0;
+	uint64_t seen = 0;
 
 	if (!buf)
 		return gyve_err_set(f->m->err, -ENOMEM, "out of memory");
-	while (left >= f->len && holes < HOLES_MAX) {
+	while (left >= f->len && holes < HOLES_MAX && seen < SEARCH_MAX) {
 		size_t want = left < CHUNK ? (size_t)left : CHUNK, step;
 		ssize_t got = fetch(f, at, buf, want);
+		seen += got > 0 ? (uint64_t)got : 0;
 		if (got >= (ssize_t)f->len && !report(f, at, buf, (size_t)got))
 			break;
 		if (got == (ssize_t)want) {
@@ -206,7 +211,9 @@ static int find_all(struct find *f, uint64_t at, uint64_t left)
 	}
 	free(buf);
 	mon_say(f->m, "%u found%s\n", f->hits > HITS_MAX ? HITS_MAX : f->hits,
-		holes == HOLES_MAX ? "; ended in a large hole" : "");
+		holes == HOLES_MAX   ? "; ended in a large hole"
+		: seen >= SEARCH_MAX ? "; ended after 16 GiB"
+				     : "");
 	return 0;
 }
 

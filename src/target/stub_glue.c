@@ -13,6 +13,8 @@
 
 enum { SIG_INT = 2, SIG_ILL = 4, SIG_TRAP = 5, SIG_BUS = 10, SIG_SEGV = 11 }; /* gdb's numbers */
 
+enum { TOUCH_MAX = 4096 }; /* bytes of a read that may go to devices */
+
 static int give_err(struct gdbstub_err *out, const struct gyve_err *err, int code)
 {
 	if (code < 0) {
@@ -70,8 +72,11 @@ static ssize_t glue_read_mem(void *ctx, int tid, uint64_t addr, void *buf, size_
 	ssize_t n;
 
 	g->cpu = (unsigned)tid - 1;
+	/* not when a client looks through memory, or fills a cache */
+	g->target->touch_devices = len <= TOUCH_MAX;
 	n = g->phys_mode ? gyve_target_read_phys(g->target, addr, buf, len, &err)
 			 : gyve_target_read(g->target, g->cpu, addr, buf, len, &err);
+	g->target->touch_devices = false;
 	if (n < 0)
 		give_err(out, &err, (int)n);
 	return n;
@@ -375,6 +380,8 @@ int gyve_glue_init(struct gyve_glue *g, struct gyve_target *t)
 	g->target = t;
 	g->image_fd = -1;
 	g->cpu = t->last.cpu < t->ncpus ? t->last.cpu : 0;
+	t->look_cpu = t->describe_bits = 0; /* what the client before had chosen */
+	t->as_on = t->touch_devices = false;
 	g->actions = calloc(t->ncpus, sizeof(*g->actions));
 	if (!g->actions || gyve_glue_describe(g) < 0 || !(g->stub = gdbstub_create(&g->arch, &glue_ops, g))) {
 		gyve_glue_deinit(g);

@@ -192,7 +192,7 @@ static ssize_t move(struct gyve_target *t, unsigned cpu, gyve_gva_t gva, void *i
 		if (n > 0)
 			return n;
 	}
-	if (fault.status == GYVE_WALK_OK && t->ops->device) {
+	if (fault.status == GYVE_WALK_OK && t->ops->device && (out || t->touch_devices)) {
 		n = move_device(t, cpu, fault.gpa, in, out, len, err);
 		if (n > 0 || n != -EFAULT)
 			return n;
@@ -235,7 +235,8 @@ static ssize_t move_phys(struct gyve_target *t, gyve_gpa_t gpa, void *in, const 
 
 	if (n > 0)
 		return n;
-	n = t->ops->device && gyve_target_stopped(t) ? move_device(t, 0, gpa, in, out, len, err) : -EFAULT;
+	n = t->ops->device && (out || t->touch_devices) && gyve_target_stopped(t) ? move_device(t, 0, gpa, in, out, len, err)
+										  : -EFAULT;
 	return n != -EFAULT ? n : gyve_err_set(err, -EFAULT, "there is no memory at gpa 0x%" PRIx64, gpa);
 }
 
