@@ -182,7 +182,7 @@ output() {
 
 rsp() {
 	command -v python3 >/dev/null || skip "no python3 for the protocol client"
-	python3 "$here/rsp.py" "$T/gdb.sock" "$@" >"$T/client.log" 2>&1 || fail "client: $(tail -n 1 "$T/client.log")"
+	MACHINE=$MACHINE python3 "$here/rsp.py" "$T/gdb.sock" "$@" >"$T/client.log" 2>&1 || fail "client: $(tail -n 1 "$T/client.log")"
 }
 
 symbol() {

@@ -102,7 +102,7 @@ for name in $names; do
 	mkdir -p "$T"
 	limit_var=limit_${name#test_}
 	limit=${!limit_var:-60}
-	[ -z "$MACHINE" ] || limit=$((limit * 3))
+	case $MACHINE in '') ;; x86_64) limit=$((limit * 5)) ;; *) limit=$((limit * 3)) ;; esac
 	T=$T GUESTS=$work/guests timeout -k 5 "$limit" bash "$here/run.sh" --gyve "$gyve" ${MACHINE:+--machine "$MACHINE"} --one "$name" \
 		>"$T/test.log" 2>&1 </dev/null
 	status=$?
