@@ -2,16 +2,13 @@
 #include <elf.h>
 #include <errno.h>
 #include <inttypes.h>
-#include <pthread.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "../base/bytes.h"
-#include "gyve/loader.h"
+#include "bare.h"
 #include "gyve/walk.h"
 
 enum {
-	DEFAULT_RAM = 64 << 20,
 	MAX_RAM_GIB = 512,
 	STACK = 16 << 10,
 	TABLES = 6 * 4096, /* PML4, PDPT, four PDs: the first 4 GiB */
@@ -27,15 +24,6 @@ enum {
 
 #define GAP_START (UINT64_C(3) << 30) /* up to 4 GiB: interrupt controllers */
 #define GAP_LEN (UINT64_C(1) << 30)
-
-struct bare {
-	const struct gyve_elf *elf;
-	struct gyve_sink out;
-	pthread_mutex_t lock; /* console writes of several vCPUs */
-	uint8_t lcr;          /* atomic */
-	unsigned ncpus;
-	uint64_t ram_len, base; /* base: tables, GDT, then stacks */
-};
 
 static bool probe(const struct gyve_elf *elf)
 {
@@ -70,46 +58,19 @@ static int find_room(const struct gyve_elf *elf, uint64_t ram_len, unsigned ncpu
 	return -ENOMEM;
 }
 
-static void fill_layout(const struct gyve_elf *elf, uint64_t ram_len, struct gyve_layout *l)
-{
-	l->arch = GYVE_X86_64;
-	l->ram_gpa = 0;
-	l->ram_len = ram_len;
-	l->gap_gpa = GAP_START;
-	l->gap_len = ram_len > GAP_START ? GAP_LEN : 0;
-	l->bias = 0;
-	l->entry = elf->entry;
-	l->nsegs = elf->nsegs;
-	for (unsigned i = 0; i < elf->nsegs; i++) {
-		l->seg[i].gva = elf->seg[i].vaddr;
-		l->seg[i].gpa = elf->seg[i].paddr;
-		l->seg[i].len = elf->seg[i].memsz;
-		l->seg[i].perms = elf->seg[i].perms;
-	}
-}
-
-/* It is entered through an identity map: the entry has to be given as a physical address. */
-static uint64_t entry_gpa(const struct gyve_elf *elf)
-{
-	for (unsigned i = 0; i < elf->nsegs; i++)
-		if (elf->entry >= elf->seg[i].vaddr && elf->entry - elf->seg[i].vaddr < elf->seg[i].memsz)
-			return elf->seg[i].paddr + (elf->entry - elf->seg[i].vaddr);
-	return elf->entry;
-}
-
 static int plan(const struct gyve_elf *elf, const struct gyve_boot_params *params, const struct gyve_sink *out,
 		struct gyve_layout *layout, void **state, struct gyve_err *err)
 {
-	uint64_t ram_len = align_down(params->mem_size_given ? params->mem_size : DEFAULT_RAM, 4096), end = 0, base;
-	uint64_t low = ram_len < GAP_START ? ram_len : GAP_START;
+	uint64_t ram_len, low, end = 0, base;
+	struct bare *b;
+	int r = bare_ram_len(params, MAX_RAM_GIB, &ram_len, err);
 
+	if (r < 0)
+		return r;
+	low = ram_len < GAP_START ? ram_len : GAP_START;
 	for (unsigned i = 0; i < elf->nsegs; i++)
 		if (elf->seg[i].paddr + elf->seg[i].memsz > end)
 			end = elf->seg[i].paddr + elf->seg[i].memsz;
-	if (ram_len > (uint64_t)MAX_RAM_GIB << 30)
-		return gyve_err_set(err, -EINVAL,
-				    "a bare-metal program has at most %d GiB of memory, %" PRIu64 " bytes were asked for",
-				    MAX_RAM_GIB, params->mem_size);
 	if (!ram_len || end > low)
 		return gyve_err_set(err, -ENOEXEC,
 				    "the image reaches up to 0x%" PRIx64 ", guest memory only to 0x%" PRIx64
@@ -121,12 +82,12 @@ static int plan(const struct gyve_elf *elf, const struct gyve_boot_params *param
 			"no 0x%" PRIx64
 			" bytes are left beside the image for page tables and stacks: give it more with --memory-size",
 			room_needed(params->ncpus));
-	struct bare *b = calloc(1, sizeof(*b));
-	if (!b)
-		return gyve_err_set(err, -ENOMEM, "out of memory");
-	*b = (struct bare){.elf = elf, .out = *out, .ncpus = params->ncpus, .ram_len = ram_len, .base = base};
-	pthread_mutex_init(&b->lock, NULL);
-	fill_layout(elf, ram_len, layout);
+	r = bare_create(elf, params, out, 0, ram_len, layout, &b, err);
+	if (r < 0)
+		return r;
+	layout->gap_gpa = GAP_START;
+	layout->gap_len = ram_len > GAP_START ? GAP_LEN : 0;
+	b->base = base;
 	*state = b;
 	return 0;
 }
@@ -165,7 +126,7 @@ static void cpu_init(void *state, unsigned cpu, struct gyve_regs *regs)
 	struct bare *b = state;
 
 	memset(r->gpr, 0, sizeof(r->gpr));
-	r->rip = entry_gpa(b->elf);
+	r->rip = bare_entry(b->elf);
 	r->rflags = 2;
 	r->gpr[GYVE_RDI] = cpu;
 	r->gpr[GYVE_RSI] = b->ncpus;
@@ -183,13 +144,6 @@ static void cpu_init(void *state, unsigned cpu, struct gyve_regs *regs)
 	r->idt_limit = 0;
 }
 
-static void put_byte(struct bare *b, uint8_t byte)
-{
-	pthread_mutex_lock(&b->lock);
-	b->out.write(b->out.ctx, &byte, 1);
-	pthread_mutex_unlock(&b->lock);
-}
-
 /* A UART that is always ready and never has input. Programs set its speed first: that is no output. */
 static enum gyve_access_result access_com1(struct bare *b, struct gyve_access *a)
 {
@@ -204,7 +158,7 @@ static enum gyve_access_result access_com1(struct bare *b, struct gyve_access *a
 	} else if (reg == COM1_LCR) {
 		__atomic_store_n(&b->lcr, a->data[0], __ATOMIC_RELAXED);
 	} else if (reg == 0 && !(__atomic_load_n(&b->lcr, __ATOMIC_RELAXED) & LCR_DLAB)) {
-		put_byte(b, a->data[0]);
+		bare_put_byte(b, a->data[0]);
 	}
 	return GYVE_ACCESS_DONE;
 }
@@ -219,7 +173,7 @@ static enum gyve_access_result access_port(void *state, struct gyve_access *a, i
 	if (a->addr >= PORT_COM1 && a->addr < PORT_COM1 + 8)
 		return access_com1(b, a);
 	if (a->write && a->addr == PORT_CONSOLE) {
-		put_byte(b, a->data[0]);
+		bare_put_byte(b, a->data[0]);
 		return GYVE_ACCESS_DONE;
 	}
 	if (a->write && a->addr == PORT_EXIT) {
@@ -234,14 +188,6 @@ static enum gyve_access_result access_port(void *state, struct gyve_access *a, i
 	return GYVE_ACCESS_UNKNOWN;
 }
 
-static void destroy(void *state)
-{
-	struct bare *b = state;
-
-	pthread_mutex_destroy(&b->lock);
-	free(b);
-}
-
 const struct gyve_platform_ops gyve_platform_bare = {
 	.name = "bare",
 	.probe = probe,
@@ -249,5 +195,5 @@ const struct gyve_platform_ops gyve_platform_bare = {
 	.load = load,
 	.cpu_init = cpu_init,
 	.access = access_port,
-	.destroy = destroy,
+	.destroy = bare_destroy,
 };
