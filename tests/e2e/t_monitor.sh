@@ -341,3 +341,30 @@ test_a64_clock() {
 	gyve_ends 0
 	output 'the counter was held'
 }
+
+# docs/monitor.md names every command.
+test_monitor_documented() {
+	local doc=$here/../../docs/monitor.md name
+	gyve_start "$GUESTS/sample"
+	gdb_run sample <<-'IN'
+		monitor help
+		kill
+	IN
+	gyve_ends 0
+	for name in info cpu regs msr idt lapic gic vtop pt maps as xp search catch breakpoints quit; do
+		grep -q "^monitor $name\>" "$T/gdb.log" || fail "monitor help does not name $name"
+	done
+	grep -oE '^monitor (info (mem|tlb|registers)|[a-z0-9]+)' "$T/gdb.log" | cut -c9- | sort -u | while read -r name; do
+		grep -qE "\`$name( |\`)" "$doc" || echo "$name"
+	done >"$T/missing"
+	[ ! -s "$T/missing" ] || fail "docs/monitor.md does not name: $(tr '\n' ' ' <"$T/missing")"
+}
+
+test_monitor_quit() {
+	gyve_start "$GUESTS/sample"
+	gdb_run sample <<-'IN'
+		monitor quit
+	IN
+	expect 'the guest ends'
+	gyve_ends 0
+}
