@@ -56,6 +56,7 @@ struct gyve_core_options {
 	/** Called at most once a second, first after one second. May be NULL. */
 	void (*progress)(void *ctx, uint64_t done, uint64_t total);
 	void *progress_ctx;
+	int pagemap_fd; /**< /proc/self/pagemap as whoever maps the memory opened it; 0: it is opened here */
 };
 
 struct gyve_core_result {

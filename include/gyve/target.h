@@ -68,6 +68,11 @@ int gyve_target_live(struct gyve_target *ret, struct gyve_vm *vm, const struct g
  * writable if core is. */
 int gyve_target_post(struct gyve_target *ret, struct gyve_core *core, const struct gyve_symtab *syms, const char *image);
 void gyve_target_deinit(struct gyve_target *t);
+/** The same in a process of its own, which has the guest's memory as it is now and calls done (with the result, or err) when it
+ * is through; the guest may go on at once. Returns that process, to be waited for; or a negative errno. */
+pid_t gyve_target_dump_live(struct gyve_target *t, const char *path, const struct gyve_core_options *opt, const char *why,
+			    void (*done)(void *ctx, int ret, const struct gyve_core_result *result, const struct gyve_err *err),
+			    void *done_ctx, struct gyve_err *err);
 /** Write a stopped target as a dump; why is one word: "request", "crash", "exit". As gyve_core_write(), and -EBUSY. */
 int gyve_target_dump(struct gyve_target *t, const char *path, const struct gyve_core_options *opt, const char *why,
 		     struct gyve_core_result *result, struct gyve_err *err);

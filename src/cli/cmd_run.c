@@ -17,6 +17,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 struct run {
@@ -26,6 +28,7 @@ struct run {
 	int out_fd; /* -1: discard */
 	bool close_out;
 	int signal_fd, dump_fd;
+	pid_t dumper; /* the process that writes a live dump; 0 none */
 	struct gyve_filemap *files;
 	struct isolation isolation;
 	struct gyve_symtab *syms;
@@ -148,12 +151,44 @@ static void dump_progress(void *ctx, uint64_t done, uint64_t total)
 	fprintf(stderr, "gyve: dumping: %" PRIu64 " of %" PRIu64 " MiB\n", done >> 20, total >> 20);
 }
 
+static void dump_done(void *ctx, int ret, const struct gyve_core_result *res, const struct gyve_err *err)
+{
+	struct run *r = ctx;
+
+	if (ret < 0)
+		dprintf(STDERR_FILENO, "gyve: %s\n", err->text);
+	else
+		dprintf(STDERR_FILENO, "gyve: dump %s: %" PRIu64 " KiB of memory in %.2f s\n", r->opts.dump, res->stored >> 10,
+			res->seconds);
+}
+
+static void dump_live(struct run *r, const struct gyve_core_options *co)
+{
+	struct timespec from, to;
+	struct gyve_err err = {0};
+
+	if (r->dumper && waitpid(r->dumper, NULL, WNOHANG) == 0) {
+		fprintf(stderr, "gyve: a dump is being written already\n");
+		return;
+	}
+	clock_gettime(CLOCK_MONOTONIC, &from);
+	r->dumper = gyve_target_dump_live(&r->target, r->opts.dump, co, "request", dump_done, r, &err);
+	clock_gettime(CLOCK_MONOTONIC, &to);
+	if (r->dumper < 0) {
+		r->dumper = 0;
+		fprintf(stderr, "gyve: %s\n", err.text);
+		return;
+	}
+	fprintf(stderr, "gyve: the guest stood still for %.1f ms; its dump is being written\n",
+		(double)(to.tv_sec - from.tv_sec) * 1e3 + (double)(to.tv_nsec - from.tv_nsec) / 1e6);
+}
+
 static void dump(void *ctx, const char *why, const struct gyve_stop *stop)
 {
 	struct run *r = ctx;
 	const struct gyve_opts *o = &r->opts;
 	bool exit = strcmp(why, "exit") == 0;
-	struct gyve_core_options co = {o->compress, o->dump_qemu, o->dump_virtual, dump_progress, NULL};
+	struct gyve_core_options co = {o->compress, o->dump_qemu, o->dump_virtual, dump_progress, NULL, 0};
 	struct gyve_core_result res;
 	struct gyve_err err = {0};
 
@@ -162,10 +197,12 @@ static void dump(void *ctx, const char *why, const struct gyve_stop *stop)
 		return;
 	if (exit && stop->code && !o->dump_exit)
 		why = "panic";
-	if (gyve_target_dump(&r->target, o->dump, &co, why, &res, &err) < 0)
-		fprintf(stderr, "gyve: %s\n", err.text);
-	else
-		fprintf(stderr, "gyve: dump %s: %" PRIu64 " KiB of memory in %.2f s\n", o->dump, res.stored >> 10, res.seconds);
+	if (o->live_dump && strcmp(why, "request") == 0) {
+		dump_live(r, &co);
+		return;
+	}
+	int ret = gyve_target_dump(&r->target, o->dump, &co, why, &res, &err);
+	dump_done(r, ret, &res, &err);
 }
 
 static int create_status(int code)
@@ -290,6 +327,8 @@ static void tear_down(struct run *r)
 		close(r->signal_fd);
 	if (r->dump_fd >= 0)
 		close(r->dump_fd);
+	if (r->dumper) /* what was asked for gets whole */
+		waitpid(r->dumper, NULL, 0);
 	if (r->image)
 		gyve_file_unmap(r->image, r->image_size);
 	gyve_opts_deinit(&r->opts);

@@ -64,6 +64,7 @@ const struct option_row gyve_option_rows[] = {
 	 .help = "crash, exit, panic (an exit status that is not 0) [crash]"},
 	{0, "compress", NONE, FIELD(compress), .help = "dumps in zstd frames that can be read one by one"},
 	{0, "dump-notes", REQUIRED, "qemu", .set = opt_dump_notes, .help = "QEMU's register notes in them as well"},
+	{0, "live-dump", NONE, FIELD(live_dump), .help = "at SIGQUIT the guest stands still for a moment only"},
 	{0, "dump-virtual", NONE, FIELD(dump_virtual), .help = "segments by virtual address in them as well"},
 
 	HEADING("gyve itself"),

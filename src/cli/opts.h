@@ -17,7 +17,7 @@ struct gyve_opts {
 	enum gyve_break_strategy break_strategy;
 	enum gyve_watch_strategy watch_strategy;
 	const char *dump; /**< file for dumps; NULL: none */
-	bool dump_crash, dump_exit, dump_panic, compress, dump_qemu, dump_virtual;
+	bool dump_crash, dump_exit, dump_panic, compress, dump_qemu, dump_virtual, live_dump;
 	struct gyve_listen listen;
 	const char *output; /**< NULL: standard output */
 	const char *log;    /**< NULL: not given */

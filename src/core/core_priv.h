@@ -77,8 +77,9 @@ struct core_runs {
 	struct core_run *run;
 	size_t n, cap;
 };
-/* Pages of [hva, hva+len) that this process has memory or swap for; appended with gpa. 0 or negative errno. */
-int core_resident(struct core_runs *runs, const uint8_t *hva, uint64_t len, gyve_gpa_t gpa);
+/* Pages of [hva, hva+len) that the process of pagemap_fd (0: this one) has memory or swap for; appended with gpa. 0 or negative
+ * errno. */
+int core_resident(struct core_runs *runs, int pagemap_fd, const uint8_t *hva, uint64_t len, gyve_gpa_t gpa);
 
 /* Where a dump's bytes go (output.c): in order, holes skipped; through zstd or not. */
 struct core_out;

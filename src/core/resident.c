@@ -86,9 +86,10 @@ static int read_entries(struct core_runs *runs, int fd, uint64_t from, uint64_t 
 	return ret;
 }
 
-int core_resident(struct core_runs *runs, const uint8_t *hva, uint64_t len, gyve_gpa_t gpa)
+int core_resident(struct core_runs *runs, int pagemap_fd, const uint8_t *hva, uint64_t len, gyve_gpa_t gpa)
 {
-	_cleanup_close_ int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	_cleanup_close_ int own = pagemap_fd > 0 ? -1 : open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	int fd = pagemap_fd > 0 ? pagemap_fd : own;
 	uint64_t from = (uintptr_t)hva, to = from + len;
 	size_t n = runs->n;
 	int ret = -ENOTSUP;

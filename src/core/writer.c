@@ -53,7 +53,7 @@ static int find_pages(struct writer *w)
 
 	for (size_t i = 0; i < w->src->map->n && ret == 0; i++) {
 		const struct gyve_region *r = &w->src->map->regions[i];
-		ret = core_resident(&w->runs, r->hva, r->len, r->gpa);
+		ret = core_resident(&w->runs, w->opt->pagemap_fd, r->hva, r->len, r->gpa);
 	}
 	for (size_t i = 0; i < w->runs.n; i++)
 		w->total += w->runs.run[i].len;

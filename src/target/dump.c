@@ -10,7 +10,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <fcntl.h>
 #include <time.h>
+#include <unistd.h>
 
 struct source {
 	struct gyve_target *t;
@@ -95,4 +97,35 @@ int gyve_target_dump(struct gyve_target *t, const char *path, const struct gyve_
 	ret = gyve_core_write(path, &src, opt, result, err);
 	free(info);
 	return ret;
+}
+
+/* The copy of this process that fork() makes has the guest's memory as it was, page by page as the guest goes on to write. It
+ * has no vCPUs: KVM gives their registers to whoever made them only, so they are fetched before. */
+pid_t gyve_target_dump_live(struct gyve_target *t, const char *path, const struct gyve_core_options *opt, const char *why,
+			    void (*done)(void *ctx, int ret, const struct gyve_core_result *result, const struct gyve_err *err),
+			    void *done_ctx, struct gyve_err *err)
+{
+	struct gyve_core_options copy = *opt;
+	struct gyve_core_result res = {0};
+	struct gyve_err why_not = {0};
+	struct gyve_regs *r;
+	pid_t pid;
+
+	for (unsigned i = 0; i < t->ncpus; i++) {
+		int ret = gyve_target_regs(t, i, GYVE_REGS_ALL, &r, err);
+		if (ret < 0)
+			return ret;
+	}
+	copy.pagemap_fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC); /* of what the copy was made of */
+	pid = fork();
+	if (pid == 0) {
+		int ret = gyve_target_dump(t, path, &copy, why, &res, &why_not);
+		done(done_ctx, ret, &res, &why_not);
+		_exit(ret < 0);
+	}
+	if (pid < 0)
+		pid = gyve_err_set(err, -errno, "cannot dump beside the running guest: %s", strerror(errno));
+	if (copy.pagemap_fd >= 0)
+		close(copy.pagemap_fd);
+	return pid;
 }

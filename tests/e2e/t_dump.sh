@@ -199,6 +199,22 @@ test_dump_on_request() {
 	done
 }
 
+# The guest goes on while its dump is written, and the dump has what memory held when it was asked for.
+test_dump_live() {
+	local i
+	"$GYVE" run --dump "$T/core" --live-dump -m 1GiB "$GUESTS/loop" >"$T/gyve.out" 2>"$T/gyve.err" &
+	started=$!
+	sleep 0.3
+	kill -QUIT $started
+	wait_for 'stood still for [0-9.]+ ms' "$T/gyve.err"
+	wait_for 'dump .*core: ' "$T/gyve.err"
+	says ': request' info "$T/core"
+	[ "$(du -k "$T/core" | cut -f1)" -lt 1024 ] || fail "the dump has no holes"
+	says '^ok .*symbols' verify "$T/core"
+	kill -0 $started || fail "the guest did not go on"
+	end_started
+}
+
 test_dump_full_disk() {
 	[ "$(id -u)" = 0 ] && unshare -m true 2>/dev/null || skip "mounting a small disk needs root"
 	mkdir "$T/disk"
