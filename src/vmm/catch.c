@@ -1,6 +1,6 @@
 /* Stops when the guest takes an exception: breakpoints of the book's own at the entries of its handlers. KVM reports no
  * exceptions, so the tables say where those are: looked at when the guest goes on, at each exit of a vCPU, and, as a guest may
- * run for long without one, a hundred times a second. */
+ * run for long without one, by a timer. */
 #include "catch.h"
 
 #include "gyve/log.h"
@@ -102,6 +102,16 @@ static void update_points(struct gyve_vcpu *v)
 			gyve_log(GYVE_LOG_WARN, GYVE_LOG_BP, "vCPU %u: an exception's handler cannot be watched", v->index);
 }
 
+/* A thousand times a second until there is a table, then a hundred times. */
+static void set_pace(struct gyve_vcpu *v)
+{
+	long ns = v->catches.n ? 10000000 : 1000000;
+	struct itimerspec often = {{0, ns}, {0, ns}};
+
+	if (v->has_tick)
+		timer_settime(v->tick, 0, &often, NULL);
+}
+
 void catch_sync(struct gyve_vcpu *v)
 {
 	struct catch_list now;
@@ -113,6 +123,7 @@ void catch_sync(struct gyve_vcpu *v)
 	v->catches = now;
 	update_points(v);
 	pthread_mutex_unlock(&v->vm->book_lock);
+	set_pace(v);
 }
 
 void catch_sync_all(struct gyve_vm *vm)
@@ -136,12 +147,11 @@ void catch_mark(struct gyve_vcpu *v, struct gyve_stop *stop)
 	stop->kind = GYVE_STOP_CATCH;
 }
 
-/* --- a hundred times a second */
+/* --- the timer */
 
 void catch_tick(struct gyve_vcpu *v)
 {
 	struct sigevent ev = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = KICK_SIGNAL};
-	struct itimerspec often = {{0, 10000000}, {0, 10000000}};
 
 	if (!v->vm->catch_mask == !v->has_tick)
 		return;
@@ -152,8 +162,7 @@ void catch_tick(struct gyve_vcpu *v)
 	}
 	ev.sigev_notify_thread_id = (pid_t)syscall(SYS_gettid);
 	v->has_tick = timer_create(CLOCK_MONOTONIC, &ev, &v->tick) == 0;
-	if (v->has_tick)
-		timer_settime(v->tick, 0, &often, NULL);
+	set_pace(v);
 }
 
 void catch_tick_stop(struct gyve_vcpu *v)

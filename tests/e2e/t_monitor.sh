@@ -368,3 +368,34 @@ test_monitor_quit() {
 	expect 'the guest ends'
 	gyve_ends 0
 }
+
+# AVX-512 and protection keys: described because the host has them, there because the guest has enabled them.
+test_avx512() {
+	grep -q avx512f /proc/cpuinfo || skip "this host has no AVX-512"
+	gyve_start "$GUESTS/xcr0"
+	gdb_run xcr0 <<-'IN'
+		p $k1
+		break held
+		continue
+		p $xcr0
+		p $k1
+		set $k1 = 0x1234
+		set $xmm17.uint128 = 5
+		set $zmm3.v8_int64[7] = 0x55
+		set $zmm20.v8_int64[4] = 0x66
+		stepi
+		maintenance flush register-cache
+		p/x $k1
+		p $xmm17.uint128
+		p/x $zmm3.v8_int64
+		p/x $zmm20.v8_int64
+		p $k2
+		info registers rip
+		continue
+	IN
+	grep -q '^no XSAVE' "$T/gyve.out" && skip "this host's KVM has no XSAVE for its guests"
+	expect '\+p \$k1' '<unavailable>' 'Breakpoint 1, held' 'X87 SSE AVX OPMASK ZMM_HI256 HI16_ZMM' '\+p \$k1' '= 0$' \
+		'\+p/x \$k1' '= 0x1234' '= 5$' '= \{0x0 <repeats 7 times>, 0x55\}|= \{0x0, 0x0, 0x0, 0x0, 0x0, 0x0, 0x0, 0x55\}' \
+		'= \{0x0, 0x0, 0x0, 0x0, 0x66, 0x0, 0x0, 0x0\}' '= 0$' 'exited normally'
+	gyve_ends 0
+}

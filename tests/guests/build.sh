@@ -77,6 +77,7 @@ if [ "$arch" = aarch64 ]; then
 fi
 guest int3 int3.c
 guest faults faults.c
+guest xcr0 xcr0.c
 guest pushf pushf.S
 guest ring3 ring3.c
 guest paging paging.c
