@@ -134,35 +134,50 @@ int hostfs_stat(int dir, const char *path, bool follow, struct stat *ret)
 	return r == 0 && follow && S_ISLNK(ret->st_mode) ? -ELOOP : r; /* the walk follows none */
 }
 
-enum { DEEPEST = 256 };
-
-static void empty_directory(int fd, unsigned depth)
+/* Remove what fd holds, up to the first directory that is not empty, which is returned; -1: there is none. */
+static int remove_entries(int fd, size_t *removed)
 {
-	DIR *dir = fdopendir(fd);
+	DIR *dir = fdopendir(openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
 	struct dirent *e;
+	int below = -1;
 
-	if (!dir) {
-		close(fd);
-		return;
-	}
-	while ((e = readdir(dir)) != NULL) {
+	while (dir && below < 0 && (e = readdir(dir)) != NULL) {
 		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
 			continue;
-		if (unlinkat(fd, e->d_name, 0) == 0 || depth == DEEPEST)
-			continue;
-		int below = openat(fd, e->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-		if (below >= 0)
-			empty_directory(below, depth + 1);
-		unlinkat(fd, e->d_name, AT_REMOVEDIR);
+		if (unlinkat(fd, e->d_name, 0) == 0 || unlinkat(fd, e->d_name, AT_REMOVEDIR) == 0)
+			++*removed;
+		else
+			below = openat(fd, e->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	}
-	closedir(dir);
+	if (dir)
+		closedir(dir);
+	return below;
 }
 
+/* However deep a guest has made it: one descriptor at a time, down and up again. What cannot be removed stays. */
 void hostfs_remove_tree(int parent, const char *name)
 {
 	int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	bool came_up = false;
+	size_t depth = 0;
 
-	if (fd >= 0)
-		empty_directory(fd, 0);
+	while (fd >= 0) {
+		size_t removed = 0;
+		int next = remove_entries(fd, &removed);
+		if (came_up && !removed) /* it was emptied, and is still there */
+			depth = 0;
+		else if (next >= 0)
+			depth++;
+		came_up = next < 0;
+		if (next < 0 && depth) {
+			next = openat(fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+			depth--;
+		} else if (!depth && next >= 0) {
+			close(next);
+			next = -1;
+		}
+		close(fd);
+		fd = next;
+	}
 	unlinkat(parent, name, AT_REMOVEDIR);
 }

@@ -174,8 +174,8 @@ static int physical_pieces(struct call *c, gyve_gpa_t gpa, uint64_t len, struct 
 	return len && !p ? -EFAULT : 0;
 }
 
-/* All of it, or what was written before an error; that error if nothing was. */
-static int64_t write_virtual(struct call *c, int fd, gyve_gva_t buf, uint64_t len)
+/* Bytes written. *error: what ended it before len, 0 or a negative errno. */
+static uint64_t write_virtual(struct call *c, int fd, gyve_gva_t buf, uint64_t len, int *error)
 {
 	struct pieces p;
 	uint64_t done = 0;
@@ -184,29 +184,29 @@ static int64_t write_virtual(struct call *c, int fd, gyve_gva_t buf, uint64_t le
 		int64_t r = virtual_pieces(c, buf + done, len - done, &p);
 		if (r == 0)
 			r = hermit_file_write(c->h, c->a, fd, p.v, p.n);
-		if (r < 0)
-			return done ? (int64_t)done : r;
-		done += (uint64_t)r;
-		if ((uint64_t)r < p.len)
-			break;
+		if (r < 0 || (!r && len)) {
+			*error = r < 0 ? (int)r : -EIO;
+			return done;
+		}
+		done += (uint64_t)r; /* if it is short, the next try says why */
 	} while (done < len);
-	return (int64_t)done;
+	*error = 0;
+	return done;
 }
 
 static enum gyve_access_result v1_write(struct call *c)
 {
-	int fd = (int32_t)get_le32(c->block);
-	uint64_t buf = get_le64(c->block + 4), len = get_le64(c->block + 12);
-	int64_t n = write_virtual(c, fd, buf, len);
+	int fd = (int32_t)get_le32(c->block), error;
+	uint64_t buf = get_le64(c->block + 4), len = get_le64(c->block + 12), done;
 
-	/* the call has no place for an error */
-	if (n == -EFAULT || (n >= 0 && (uint64_t)n < len))
-		return bad_pointer(c, "buffer", n < 0 ? buf : buf + (uint64_t)n);
-	if (n < 0) {
-		gyve_err_set(c->err, (int)n, "the guest writes to descriptor %d: %s", fd, strerror((int)-n));
-		return GYVE_ACCESS_CRASH;
-	}
-	return GYVE_ACCESS_DONE;
+	done = write_virtual(c, fd, buf, len, &error);
+	if (!error)
+		return GYVE_ACCESS_DONE;
+	/* the call has no place for it */
+	if (error == -EFAULT)
+		return bad_pointer(c, "buffer", buf + done);
+	gyve_err_set(c->err, error, "the guest writes to descriptor %d: %s", fd, strerror(-error));
+	return GYVE_ACCESS_CRASH;
 }
 
 static enum gyve_access_result v1_read(struct call *c)

@@ -128,7 +128,8 @@ const char *mon_where(struct mon *m, gyve_gva_t gva, char *buf, size_t size)
 	char text[200];
 
 	gyve_symtab_format(m->t->syms, gva, text, sizeof(text));
-	snprintf(buf, size, strncmp(text, "0x", 2) ? "<%s>" : "", text);
+	bool found = strncmp(text, "0x", 2) != 0;
+	snprintf(buf, size, "%s%s%s", found ? "<" : "", found ? text : "", found ? ">" : "");
 	return buf;
 }
 

@@ -240,6 +240,15 @@ static void test_temp(void **state)
 	assert_int_equal(hostfs_mkdir(map->temp_fd, "d", 0755), 0);
 	assert_int_equal(hostfs_mkdir(map->temp_fd, "d/e", 0755), 0);
 	assert_int_equal(symlinkat("/etc/passwd", map->temp_fd, "d/e/l"), 0);
+	int at_fd = dup(map->temp_fd); /* deeper than there may be descriptors */
+	for (int i = 0; i < 1500; i++) {
+		assert_int_equal(mkdirat(at_fd, "n", 0755), 0);
+		assert_int_equal(mkdirat(at_fd, "m", 0755), 0);
+		int next = openat(at_fd, "n", O_PATH | O_DIRECTORY | O_CLOEXEC);
+		close(at_fd);
+		at_fd = next;
+	}
+	close(at_fd);
 	assert_int_equal(gyve_filemap_grants(map, g, 16), 2);
 	filemap_remove(map, n);
 	leads("/x/y/z", FILE_DIR, "z", false);
