@@ -23,6 +23,7 @@ package_table() {
 		build  pc   libkdumpfile         libkdumpfile-dev
 		build  pc   capstone             libcapstone-dev
 		build  pc   libseccomp           libseccomp-dev
+		build  pc   libarchive           libarchive-dev
 		gdb    cmd  gdb-multiarch|gdb    gdb-multiarch
 		check  pc   cmocka               libcmocka-dev
 		check  cmd  clang                clang

@@ -57,7 +57,10 @@ struct gyve_filemap;
 
 /** What the user asked for; borrowed strings. */
 struct gyve_boot_params {
-	const char *path;  /**< image path as given */
+	const char *path;   /**< image path as given */
+	const char *file;   /**< what to read instead, NULL: path */
+	const void *initrd; /**< goes behind a Hermit kernel; borrowed, NULL: nothing */
+	uint64_t initrd_len;
 	uint64_t mem_size; /**< bytes */
 	bool mem_size_given;
 	unsigned ncpus;
@@ -75,8 +78,8 @@ struct gyve_boot_params {
 struct gyve_layout {
 	enum gyve_arch_id arch;
 	gyve_gpa_t ram_gpa;
-	uint64_t ram_len;    /**< bytes of memory, the gap not counted */
-	gyve_gpa_t gap_gpa;  /**< x86: where devices are; memory goes on behind them. Its length 0: there is none */
+	uint64_t ram_len;   /**< bytes of memory, the gap not counted */
+	gyve_gpa_t gap_gpa; /**< x86: where devices are; memory goes on behind them. Its length 0: there is none */
 	uint64_t gap_len;
 	uint64_t window_len; /**< bytes at the start of RAM with no memory behind them: stores there are hypercalls */
 	uint64_t bias;       /**< run-time address - link-time vaddr */

@@ -7,6 +7,7 @@
 
 #include "../base/io.h"
 #include "gyve/filemap.h"
+#include "gyve/hermit_image.h"
 #include "gyve/log.h"
 
 #include <errno.h>
@@ -16,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -30,6 +32,9 @@ struct run {
 	int signal_fd, dump_fd;
 	pid_t dumper; /* the process that writes a live dump; 0 none */
 	struct gyve_filemap *files;
+	struct gyve_hermit_image *bundle; /* the image is an archive */
+	int kernel_fd;                    /* its kernel */
+	char kernel_path[32];
 	struct isolation isolation;
 	struct gyve_symtab *syms;
 	struct gyve_server *server;
@@ -117,7 +122,50 @@ static int open_files(struct run *r, struct gyve_err *err)
 	gyve_filemap_temp_flags(r->files, (o->io_direct ? O_DIRECT : 0) | (o->io_sync ? O_SYNC : 0));
 	for (size_t i = 0; ret == 0 && i < o->nfile_mappings; i++)
 		ret = gyve_filemap_add(r->files, o->file_mappings[i], err);
+	if (ret == 0 && r->bundle && !o->image_internal)
+		ret = gyve_hermit_image_map(r->bundle, r->files, err);
 	return ret;
+}
+
+/* The kernel, as a file of its own for those who read one. */
+static int make_kernel_file(struct run *r, struct gyve_err *err)
+{
+	const struct gyve_hermit_file *k = r->bundle->kernel;
+
+	r->kernel_fd = memfd_create("kernel", MFD_CLOEXEC);
+	if (r->kernel_fd < 0 || gyve_write_all(r->kernel_fd, k->data, k->len) < 0)
+		return gyve_err_set(err, -ENOMEM, "no memory for the image's kernel");
+	snprintf(r->kernel_path, sizeof(r->kernel_path), "/proc/self/fd/%d", r->kernel_fd);
+	gyve_file_unmap(r->image, r->image_size);
+	r->image = NULL;
+	return gyve_file_map(r->kernel_path, &r->image, &r->image_size, err);
+}
+
+/* An archive: what its hermit.toml says goes where the command line says nothing. */
+static int open_bundle(struct run *r, struct gyve_err *err)
+{
+	struct gyve_opts *o = &r->opts;
+	int ret;
+
+	if (!gyve_hermit_image_probe(r->image, r->image_size))
+		return 0;
+	ret = gyve_hermit_image_open(&r->bundle, r->image, r->image_size, o->image_internal, GYVE_HERMIT_IMAGE_MAX, err);
+	if (ret < 0) {
+		gyve_err_prefix(err, "%s", o->image);
+		return ret;
+	}
+	if (o->mem_size < r->bundle->memory)
+		return gyve_err_set(err, -ENOEXEC,
+				    "%s needs %" PRIu64 " bytes of memory and has %" PRIu64 ": give it more with --memory-size",
+				    o->image, r->bundle->memory, o->mem_size);
+	if (o->ncpus < r->bundle->cpus)
+		return gyve_err_set(err, -ENOEXEC, "%s needs %u vCPUs and has %u: give it more with --cpu-count", o->image,
+				    r->bundle->cpus, o->ncpus);
+	if (!o->args[0])
+		o->args = r->bundle->args;
+	for (const char **e = r->bundle->env; ret == 0 && !o->env_host && *e; e++)
+		ret = gyve_opts_add_env(o, *e);
+	return ret < 0 ? gyve_err_set(err, ret, "no memory") : make_kernel_file(r, err);
 }
 
 /* Everything is open, no vCPU has run. The debugger reads the image, and whoever dumps does so where we were started. */
@@ -251,6 +299,8 @@ static int set_up(struct run *r)
 
 	if (gyve_file_map(o->image, &r->image, &r->image_size, &err) < 0)
 		return fail(&err, GYVE_STATUS_IMAGE);
+	if (open_bundle(r, &err) < 0)
+		return fail(&err, GYVE_STATUS_IMAGE);
 	if (open_files(r, &err) < 0)
 		return fail(&err, GYVE_STATUS_USAGE);
 	if (open_output(r, &err) < 0 || open_signals(r, &err) < 0)
@@ -261,6 +311,11 @@ static int set_up(struct run *r)
 	vo.isolate_thread = isolate_thread;
 	vo.isolate_ctx = r;
 	vo.boot.files = r->files;
+	vo.boot.args = o->args;
+	vo.boot.env = o->env;
+	vo.boot.file = r->bundle ? r->kernel_path : NULL;
+	vo.boot.initrd = r->bundle && o->image_internal ? r->bundle->tar : NULL;
+	vo.boot.initrd_len = r->bundle ? r->bundle->tar_len : 0;
 	vo.boot.tempdir = o->tempdir;
 	vo.boot.no_input = o->gdb && o->listen.kind == GYVE_LISTEN_STDIO;
 	ret = gyve_vm_create(&vo, &r->vm, &err);
@@ -268,7 +323,8 @@ static int set_up(struct run *r)
 		return fail(&err, create_status(ret));
 	/* A crash is told with names if there are any; their absence is no failure. */
 	gyve_symtab_create(&r->syms, r->image, r->image_size, gyve_vm_layout(r->vm)->bias, NULL);
-	if (gyve_target_live(&r->target, r->vm, r->syms, o->image) < 0 || gyve_vm_start(r->vm) < 0) {
+	if (gyve_target_live(&r->target, r->vm, r->syms, r->bundle ? r->kernel_path : o->image) < 0 ||
+	    gyve_vm_start(r->vm) < 0) {
 		gyve_err_set(&err, -ENOMEM, "cannot start the guest");
 		return fail(&err, GYVE_STATUS_FAILED);
 	}
@@ -321,6 +377,9 @@ static void tear_down(struct run *r)
 	gyve_server_close(r->server);
 	isolation_deinit(&r->isolation);
 	gyve_filemap_destroy(r->files);
+	gyve_hermit_image_close(r->bundle);
+	if (r->kernel_fd >= 0)
+		close(r->kernel_fd);
 	if (r->close_out && r->out_fd >= 0)
 		close(r->out_fd);
 	if (r->signal_fd >= 0)
@@ -336,7 +395,7 @@ static void tear_down(struct run *r)
 
 int gyve_cmd_run(int argc, char **argv)
 {
-	struct run r = {.out_fd = -1, .signal_fd = -1, .dump_fd = -1};
+	struct run r = {.out_fd = -1, .signal_fd = -1, .dump_fd = -1, .kernel_fd = -1};
 	struct gyve_err err = {0};
 	int status;
 

@@ -1,6 +1,7 @@
 /* Private to src/cli: options by table. Parsing prints nothing and opens nothing. */
 #ifndef GYVE_OPTS_H
 #define GYVE_OPTS_H
+#include "../base/size.h"
 #include "gyve/isolate.h"
 #include "gyve/target.h"
 
@@ -46,6 +47,4 @@ int gyve_opts_add_env(struct gyve_opts *o, const char *value);
 const char *gyve_opts_name(size_t n);
 /** The option list for --help. Borrowed. */
 const char *gyve_opts_help(void);
-/** "16MiB", "1GiB", "64M" (10^6), "4096". -EINVAL, also for 0 and what does not fit 64 bits. */
-int gyve_size_parse(uint64_t *ret, const char *text, struct gyve_err *err);
 #endif

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../base/bytes.h"
 #include "gyve/filemap.h"
 #include "hermit.h"
 
@@ -216,6 +217,11 @@ static void add_nodes(const struct hermit *h, void *fdt, const char *bootargs, i
 	}
 	begin(fdt, r, "chosen");
 	prop_string(fdt, r, "bootargs", bootargs);
+	if (h->initrd) {
+		uint64_t initrd_end = h->initrd + h->params->initrd_len;
+		prop_u64s(fdt, r, "linux,initrd-start", &h->initrd, 1);
+		prop_u64s(fdt, r, "linux,initrd-end", &initrd_end, 1);
+	}
 	end(fdt, r);
 	end(fdt, r);
 }
@@ -226,6 +232,8 @@ int hermit_write_fdt(const struct hermit *h, struct gyve_err *err)
 	struct words *w = calloc(1, sizeof(*w));
 	int r = fdt && w ? fdt_create(fdt, HERMIT_FDT_MAX) : -1;
 
+	if (!r && h->initrd)
+		r = fdt_add_reservemap_entry(fdt, h->initrd, align_up(h->params->initrd_len, 4096));
 	if (!r)
 		r = fdt_finish_reservemap(fdt);
 	if (!r) {

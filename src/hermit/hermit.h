@@ -34,6 +34,7 @@ struct hermit {
 	pthread_mutex_t lock; /* one hypercall with an effect outside at a time */
 	const struct gyve_memmap *map;
 	uint64_t ga, ram_len, ka, image_len;
+	uint64_t initrd;    /* a Hermit image behind the kernel; 0: none */
 	unsigned interface; /* version the image asks for */
 	bool legacy;        /* older than 0.10: more of the first GiB is mapped */
 	uint32_t pci_address;
@@ -43,6 +44,12 @@ struct hermit {
 static inline uint64_t hermit_image_end(const struct hermit *h)
 {
 	return h->ka + h->image_len;
+}
+
+/* What the first page tables map. */
+static inline uint64_t hermit_mapped_end(const struct hermit *h)
+{
+	return h->initrd ? h->initrd + h->params->initrd_len : hermit_image_end(h);
 }
 
 /* layout.c */

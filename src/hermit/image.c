@@ -48,6 +48,9 @@ static int load(void *state, const struct gyve_memmap *map, struct gyve_err *err
 	if ((r = gyve_elf_copy(h->elf, map, bias, false, err)) < 0 ||
 	    (h->elf->dyn && (r = gyve_elf_relocate(h->elf, map, bias, err)) < 0))
 		return r;
+	if (h->initrd &&
+	    gyve_memmap_write(map, h->initrd, h->params->initrd, h->params->initrd_len) != (ssize_t)h->params->initrd_len)
+		return gyve_err_set(err, -ENOEXEC, "guest memory is missing");
 	r = h->elf->machine == EM_X86_64 ? hermit_tables_x86_64(h, err) : hermit_tables_aarch64(h, err);
 	if (r == 0)
 		r = hermit_write_fdt(h, err);

@@ -102,6 +102,15 @@ int hermit_place(struct hermit *h, struct gyve_err *err)
 	if (!h->elf->dyn && (h->ka < h->ga + HERMIT_TABLES_END + HERMIT_STACK || h->ka > end - need))
 		return gyve_err_set(err, -ENOEXEC,
 				    "the image is linked at 0x%" PRIx64 ", where a Hermit guest has no room for it", h->ka);
+	if (h->params->initrd) {
+		h->initrd = align_up(hermit_image_end(h), 4096);
+		uint64_t offset = h->initrd - h->ga;
+		if (offset > h->ram_len || align_up(h->params->initrd_len, 4096) > h->ram_len - offset)
+			return gyve_err_set(err, -ENOEXEC,
+					    "the image's %" PRIu64 " bytes of files do not fit behind its kernel: give it more "
+					    "with --memory-size",
+					    h->params->initrd_len);
+	}
 	if (h->image_len > h->ram_len || h->ka - h->ga > h->ram_len - h->image_len)
 		return gyve_err_set(err, -ENOEXEC,
 				    "the image ends 0x%" PRIx64 " bytes into memory, which has only 0x%" PRIx64

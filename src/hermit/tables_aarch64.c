@@ -11,7 +11,7 @@ enum { PT_PT = 0x713, PT_MEM = 0x713, PT_MEM_CD = 0x70f, RUN = 16 * 4096 };
 
 int hermit_tables_aarch64(const struct hermit *h, struct gyve_err *err)
 {
-	uint64_t root = h->ga + HERMIT_TABLES, end = align_up(hermit_image_end(h), 4096);
+	uint64_t root = h->ga + HERMIT_TABLES, end = align_up(hermit_mapped_end(h), 4096);
 	struct hermit_frames f = {h, root + 4096, PT_PT};
 	int r;
 

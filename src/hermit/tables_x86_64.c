@@ -10,7 +10,7 @@ enum { TABLE = 0x3 /* present, writable */, LARGE = 0x83, PAGE_2M = 2 << 20, GIB
 /* Inclusive. Kernels before 0.10 expect the rest of the image's GiB as well. */
 static uint64_t map_end(const struct hermit *h)
 {
-	uint64_t end = hermit_image_end(h);
+	uint64_t end = hermit_mapped_end(h);
 
 	if (h->legacy) {
 		uint64_t last = align_down(h->ka, GIB) + GIB - PAGE_2M;

@@ -111,7 +111,7 @@ static int init_vcpus(struct gyve_vm *vm, struct gyve_err *err)
 static int create(struct gyve_vm *vm, struct gyve_err *err)
 {
 	struct gyve_boot_params *boot = &vm->opt.boot;
-	int r = gyve_file_map(boot->path, &vm->image, &vm->image_size, err);
+	int r = gyve_file_map(boot->file ? boot->file : boot->path, &vm->image, &vm->image_size, err);
 	if (r < 0) {
 		err->code = -ENOEXEC;
 		return -ENOEXEC;
