@@ -12,6 +12,26 @@ test_hermit_runs() {
 	grep -q 'Hello, world!' "$T/gyve.out" || fail "no greeting in the output"
 }
 
+# A variable of the kernel, in a page full of others, from before the first instruction on.
+test_hermit_watch() {
+	local symbol
+	need_hermit
+	cp "$hermit_image" "$T/image"
+	symbol=$(nm "$T/image" | awk '$3 ~ /^_ZN3log5STATE17h/ { print $3; exit }')
+	[ -n "$symbol" ] || skip "the image has no variable log::STATE"
+	gyve_start "$T/image"
+	GUESTS=$T gdb_run image <<-IN
+		watch *(long*)&$symbol
+		continue
+		continue
+		delete
+		continue
+	IN
+	expect 'Old value = 0' 'New value = 1' 'set_logger' 'Old value = 1' 'New value = 2' 'exited normally'
+	grep -q 'Hello, world!' "$T/gyve.out" || fail "no greeting in the output"
+	gyve_ends 0
+}
+
 # No offset is typed and no file named: gyve tells gdb the image and where it lies.
 test_hermit_gdb() {
 	local symbol
