@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # Dumps: written by a live guest, read by gdb and readelf and by ourselves, live and dead looked at with the same script.
+only_machine_tests aarch64 dump_of_aarch64
 
 dump_of() { # GUEST [OPTION...]: $T/core of one that crashes
 	local guest=$1
@@ -317,4 +318,36 @@ assert [s["vcpu"] for s in stacks] == [0, 1]
 die = stacks[0]["frames"][0]
 assert die["function"] == "die" and die["parameters"] == {"depth": "2"} and "locals" in die' 2>"$T/python" || fail "JSON: $(tail -n 1 "$T/python")"
 	fi
+}
+
+# The dump of an aarch64 guest, made inside and looked at outside, on whatever host this is.
+test_dump_of_aarch64() {
+	local own=${GYVE_OUTSIDE:-$here/../../gyve}
+	[ -x "$own" ] || skip "no gyve for this host in the source tree (GYVE_OUTSIDE names one)"
+	"$here/../hosts/run" "$MACHINE" --timeout 120 --copy "$GYVE:/bin/gyve" --copy "$GUESTS/crash_pf:/guest/crash_pf" \
+		--fetch "/tmp/core:$T/core" -- gyve run -c 2 --dump /tmp/core /guest/crash_pf >"$T/gyve.out" 2>"$T/gyve.err"
+	[ $? = 124 ] || fail "the guest does not crash: $(tail -n 1 "$T/gyve.err")"
+	[ -s "$T/core" ] || fail "no dump came back: $(tail -n 1 "$T/gyve.err")"
+	GYVE=$own
+	cp "$GUESTS/crash_pf" "$T/"
+	says 'ELF core of gyve, aarch64, 2 vCPUs' info "$T/core"
+	says 'die.*crash.c' bt "$T/core"
+	says 'ESR_EL1 ' regs -a "$T/core"
+	says 'die.*str' x/6i "$T/core" die
+	says 'gpa 0x' vtop "$T/core" kmain
+	says '^ok .*symbols' verify "$T/core"
+	"$GDB" -nx -q -batch -ex 'info threads' -ex 'print/x $pc' -ex 'print $v0.q' -ex 'x/2i die' "$GUESTS/crash_pf" "$T/core" \
+		>"$T/gdb.log" 2>&1 </dev/null
+	expect '\* 1 ' '^  2 ' '= 0x' '= ' '<die'
+	"$GYVE" serve "$T/core" --gdb "unix:$T/gdb.sock" 2>"$T/serve.err" &
+	started=$!
+	wait_for 'target remote' "$T/serve.err"
+	gdb_run crash_pf <<-IN
+		info threads
+		print \$TCR_EL1
+		info symbol \$ELR_EL1
+		monitor vtop kmain
+	IN
+	expect 'Thread 2' '= ' 'die' 'gpa 0x'
+	end_started
 }
