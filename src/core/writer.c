@@ -100,19 +100,49 @@ static void note_pages(struct writer *w)
 	core_note_add(&w->notes, "GYVE", NOTE_GYVE_PAGES, d, 24 * ((size_t)n + 1));
 }
 
+/* What a Linux guest says of itself: text that begins a page (kernel/vmcore_info.c), with the symbol that every reader of it
+ * wants. The note makes crash and drgn take the dump for Linux's. */
+static bool add_vmcoreinfo(struct writer *w)
+{
+	static const char begin[] = "OSRELEASE=", wanted[] = "\nSYMBOL(swapper_pg_dir)=";
+	const struct gyve_mem *m = &w->src->phys;
+	char text[PAGE + 1];
+
+	for (size_t i = 0; i < w->runs.n; i++)
+		for (uint64_t at = 0; at + PAGE <= w->runs.run[i].len; at += PAGE) {
+			gyve_gpa_t gpa = w->runs.run[i].gpa + at;
+			if (m->read(m->ctx, gpa, text, sizeof(begin) - 1) != sizeof(begin) - 1 ||
+			    memcmp(text, begin, sizeof(begin) - 1) != 0 || m->read(m->ctx, gpa, text, PAGE) != PAGE)
+				continue;
+			text[PAGE] = '\0';
+			if (!strstr(text, wanted))
+				continue;
+			core_note_add(&w->notes, "VMCOREINFO", NOTE_VMCOREINFO, text, strlen(text));
+			return true;
+		}
+	return false;
+}
+
 static int build_notes(struct writer *w, struct gyve_err *err)
 {
 	const struct gyve_core_source *s = w->src;
-	struct core_buf qemu = {0}, own = {0};
+	struct core_buf qemu = {0}, own = {0}, linux_info = {0};
+	bool is_linux;
+	int ret = 0;
 
+	is_linux = add_vmcoreinfo(w);
+	linux_info = w->notes;
+	w->notes = (struct core_buf){0};
 	for (unsigned i = 0; i < s->ncpus; i++) {
 		const struct gyve_regs *r = s->regs(s->ctx, i);
 		int signal = s->info && s->info->stop_cpu == i ? s->info->signal : 0;
-		if (!r)
-			return gyve_err_set(err, -EIO, "the registers of vCPU %u cannot be had", i);
+		if (!r) {
+			ret = gyve_err_set(err, -EIO, "the registers of vCPU %u cannot be had", i);
+			break;
+		}
 		if (s->arch->id == GYVE_X86_64) {
 			core_x86_notes(&w->notes, &r->x86, i, signal);
-			if (w->opt->qemu)
+			if (w->opt->qemu || is_linux)
 				core_x86_qemu_note(&qemu, &r->x86);
 		} else {
 			core_a64_notes(&w->notes, r, i, signal);
@@ -120,13 +150,17 @@ static int build_notes(struct writer *w, struct gyve_err *err)
 		core_gyve_regs(&own, s->arch, r, i);
 	}
 	core_buf_add(&w->notes, qemu.p, qemu.len);
+	core_buf_add(&w->notes, linux_info.p, linux_info.len);
 	core_buf_add(&w->notes, own.p, own.len);
-	w->notes.failed |= qemu.failed | own.failed;
+	w->notes.failed |= qemu.failed | own.failed | linux_info.failed;
 	free(qemu.p);
 	free(own.p);
+	free(linux_info.p);
 	if (s->info)
 		core_gyve_info(&w->notes, s->info);
 	note_pages(w);
+	if (ret < 0)
+		return ret;
 	return w->notes.failed ? gyve_err_set(err, -ENOMEM, "no memory for the dump's notes") : 0;
 }
 

@@ -233,6 +233,29 @@ static void test_compressed(void **state)
 	(void)b;
 }
 
+/* A Linux guest's own words become a note, and QEMU's notes come with it. */
+static void test_vmcoreinfo(void **state)
+{
+	static const char text[] = "OSRELEASE=6.1\nPAGESIZE=4096\nSYMBOL(swapper_pg_dir)=ffffffff81000000\n";
+	uint8_t *data = malloc(1 << 20);
+	ssize_t n;
+	int fd;
+
+	(void)state;
+	memcpy(low + 0x10000, "OSRELEASE=but nothing else", 27);
+	memcpy(low + 0x20000, text, sizeof(text));
+	assert_int_equal(gyve_core_write(path, &src, NULL, NULL, NULL), 0);
+	fd = open(path, O_RDONLY);
+	n = read(fd, data, 1 << 20);
+	close(fd);
+	uint8_t *note = memmem(data, (size_t)n, "VMCOREINFO", 11);
+	assert_non_null(note);
+	assert_memory_equal(note + 12, text, sizeof(text) - 1);
+	assert_non_null(memmem(data, (size_t)(note - data), "QEMU", 5));
+	free(data);
+	round_trip(&(struct gyve_core_options){0});
+}
+
 static void test_page_states(void **state)
 {
 	struct gyve_core *core;
@@ -308,7 +331,7 @@ static void test_refused(void **state)
 	assert_int_equal(gyve_core_open(&core, "/nowhere", NULL, &err), -ENOENT);
 	assert_int_equal(gyve_core_open(&core, "/dev/null", NULL, &err), -ENOEXEC);
 	assert_int_equal(gyve_core_open_mem(&core, "some text", 9, NULL, &err), -ENOEXEC);
-	src.regs = NULL;
+	src.regs = source_regs;
 	assert_int_equal(access(path, F_OK), -1);
 }
 
@@ -441,6 +464,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_round_trip, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_round_trip, setup_a64, teardown),
 		cmocka_unit_test_setup_teardown(test_compressed, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_vmcoreinfo, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_page_states, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_cut_short, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_writable_in_memory_only, setup, teardown),
