@@ -98,7 +98,7 @@ static void __attribute__((format(printf, 2, 3))) put(struct text *t, const char
 
 static void put_row(struct text *t, const struct option_row *row)
 {
-	enum { COLUMN = 30 };
+	enum { COLUMN = 34 };
 	size_t from = t->len;
 
 	put(t, row->letter ? "  -%c, --%s" : "  %*s--%s", row->letter ? row->letter : 4, row->letter ? row->name : "",
