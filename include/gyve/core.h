@@ -79,6 +79,7 @@ struct gyve_core_open {
 	bool raw;      /**< no headers: bytes of memory from raw_gpa on */
 	uint64_t raw_gpa;
 	const struct gyve_arch *arch; /**< for formats that do not say it; NULL: this host's */
+	bool find_roots;              /**< look for page tables in memory (gyve_core_find_roots()) */
 	const char *const *regs;      /**< "NAME=VALUE" for every vCPU, NULL-terminated; NULL: none */
 };
 
@@ -107,6 +108,9 @@ int gyve_core_open(struct gyve_core **ret, const char *path, const struct gyve_c
 int gyve_core_open_mem(struct gyve_core **ret, const void *data, size_t size, const struct gyve_core_open *opt,
 		       struct gyve_err *err);
 void gyve_core_close(struct gyve_core *core); /**< NULL ok */
+/** Look for page tables that map the pc and the stack of each vCPU, and enter them in its registers. What was found is a
+ * warning. -ENOENT: none. */
+int gyve_core_find_roots(struct gyve_core *core, struct gyve_err *err);
 /** Pointer to as much of [gpa, gpa+*len) as is in one piece; *len is cut. NULL: nothing at gpa. Borrowed until closed. */
 const uint8_t *gyve_core_ptr(struct gyve_core *core, gyve_gpa_t gpa, uint64_t *len);
 /** State of the page at gpa, and in *len the bytes from gpa on that share it (0: to the end of the address space). */

@@ -18,6 +18,7 @@ const char gyve_dump_options_help[] =
 	"  --symbols ELF     symbols from ELF [the image the dump names, by build id beside the dump or in /usr/lib/debug]\n"
 	"  --bias ADDRESS    what to add to the symbols' addresses [as the dump says]\n"
 	"  --raw gpa=ADDRESS[,arch=NAME]  the file is bare memory from ADDRESS on\n"
+	"  --find-tables     the dump has no system registers: look for page tables that map the pc and the stack\n"
 	"  --reg NAME=VALUE  a register the dump does not have, of every vCPU (repeat): --reg cr3=0x1000\n";
 
 static int usage(const char *fmt, const char *arg)
@@ -103,6 +104,8 @@ static int take(struct gyve_dump_opts *o, int argc, char **argv, int *i)
 
 	if (strcmp(a, "--json") == 0)
 		return o->json = true, 1;
+	if (strcmp(a, "--find-tables") == 0)
+		return o->open.find_roots = true, 1;
 	if (strcmp(a, "--help") == 0 || strcmp(a, "-h") == 0)
 		return o->help = true, 1;
 	for (size_t k = 0; k < GYVE_ARRAY_SIZE(with_value); k++) {

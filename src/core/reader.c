@@ -252,7 +252,7 @@ static void complete_mmu(struct gyve_core *core, struct gyve_regs *r)
 		if (!r->a64.tcr_el1) /* 4 KiB granules, 48-bit halves */
 			r->a64.tcr_el1 = 16 | 16 << 16 | UINT64_C(2) << 30;
 	}
-	core->have_sys = true;
+	core->have_sys |= r->arch == GYVE_X86_64 ? r->x86.cr3 != 0 : (r->a64.ttbr0_el1 | r->a64.ttbr1_el1) != 0;
 }
 
 static int apply_options(struct gyve_core *core, const struct gyve_core_open *opt, struct gyve_err *err)
@@ -265,7 +265,7 @@ static int apply_options(struct gyve_core *core, const struct gyve_core_open *op
 				return ret;
 	for (unsigned c = 0; opt->regs && opt->regs[0] && c < core->ncpus; c++)
 		complete_mmu(core, &core->regs[c]);
-	return 0;
+	return opt->find_roots ? gyve_core_find_roots(core, err) : 0;
 }
 
 /* --- open */

@@ -358,6 +358,41 @@ static void test_raw_and_registers(void **state)
 	assert_int_equal(gyve_core_open_mem(&core, "abcdefgh", 8, &open, &err), -EINVAL);
 }
 
+static void put64(size_t at, uint64_t v)
+{
+	memcpy(low + at, &v, 8);
+}
+
+/* A kernel high up, its stack as well: the root among the tables is the one that nothing points to. */
+static void test_find_tables(void **state)
+{
+	static const char *const x86[] = {"rip=0xffffffff80001234", "rsp=0xffffffff80003000", NULL};
+	static const char *const a64[] = {"pc=0xffffffff80001234", "sp=0xffffffff80003000", NULL};
+	bool is_x86 = src.arch->id == GYVE_X86_64;
+	struct gyve_core_open open = {.raw = true, .arch = src.arch, .find_roots = true};
+	uint64_t table = 3, leaf = is_x86 ? 0x83 : 0x701;
+	struct gyve_core *core;
+	struct gyve_err err = {0};
+	struct gyve_mmu mmu;
+	struct gyve_walk w;
+
+	(void)state;
+	put64(0x21000 + 8 * 511, 0x22000 | table);
+	put64(0x22000 + 8 * 510, 0x23000 | table);
+	put64(0x23000, 0x200000 | leaf);
+	put64(0x50008, 0x7fffffff1000 | table); /* leads nowhere */
+	open.regs = is_x86 ? x86 : a64;
+	if (gyve_core_open_mem(&core, low, LOW_LEN, &open, &err) < 0)
+		fail_msg("%s", err.text);
+	assert_int_equal(is_x86 ? core->regs[0].x86.cr3 : core->regs[0].a64.ttbr1_el1, 0x21000);
+	gyve_mmu_from_regs(&mmu, &core->regs[0]);
+	assert_int_equal(gyve_walk(&mmu, &core->phys, 0xffffffff80001234, &w), 0);
+	assert_int_equal(w.gpa, 0x201234);
+	gyve_core_close(core);
+	put64(0x23000, 0);
+	assert_int_equal(gyve_core_open_mem(&core, low, LOW_LEN, &open, &err), -ENOENT);
+}
+
 static void test_lime(void **state)
 {
 	uint8_t f[32 + 0x10 + 32 + 8] = {0};
@@ -470,6 +505,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_writable_in_memory_only, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_raw_and_registers, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_find_tables, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_find_tables, setup_a64, teardown),
 		cmocka_unit_test_setup_teardown(test_lime, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_segments, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_qemu_note_alone, setup, teardown),
