@@ -73,6 +73,14 @@ static int choose_ram_size(struct hermit *h, struct gyve_err *err)
 	return 0;
 }
 
+/* A kernel before 0.10 in the last large page of a GiB dies in its first steps (seen with 0.6.9): one page lower will do. */
+static uint64_t avoid_end_of_gib(const struct hermit *h, uint64_t ga)
+{
+	uint64_t gib = 1 << 30, end = ga + HERMIT_KERNEL + h->image_len;
+
+	return h->legacy && ga >= PAGE_2M && align_up(end, PAGE_2M) % gib == 0 ? ga - PAGE_2M : ga;
+}
+
 int hermit_place(struct hermit *h, struct gyve_err *err)
 {
 	bool x86 = h->elf->machine == EM_X86_64;
@@ -98,6 +106,8 @@ int hermit_place(struct hermit *h, struct gyve_err *err)
 	uint64_t last = !x86 && h->interface == 1 && need <= A64_V1_ASLR_END - base ? A64_V1_ASLR_END : end;
 	if (h->elf->dyn && h->params->aslr)
 		h->ga = random_base(base, last - need);
+	if (x86 && h->elf->dyn && h->params->aslr)
+		h->ga = avoid_end_of_gib(h, h->ga);
 	h->ka = h->elf->dyn ? h->ga + HERMIT_KERNEL : lo;
 	if (!h->elf->dyn && (h->ka < h->ga + HERMIT_TABLES_END + HERMIT_STACK || h->ka > end - need))
 		return gyve_err_set(err, -ENOEXEC,
