@@ -1,6 +1,8 @@
 /* Breakpoints and watchpoints: Z and z, types 0 to 4. */
 #include "internal.h"
 
+#include "hex.h"
+
 #include <errno.h>
 
 enum { WATCH = 2, LAST = 4, MAX_INSTRUCTION = 16 };
@@ -8,23 +10,48 @@ enum { WATCH = 2, LAST = 4, MAX_INSTRUCTION = 16 };
 struct point {
 	int type;
 	uint64_t addr, kind;
+	struct gdbstub_expr expr[GDBSTUB_CONDITIONS];
+	size_t nexpr;
 };
 
-/* TYPE,ADDR,KIND. false: answered. Conditions and commands come after ';': they were never announced, so they are unknown. */
+/* X LEN,HEX... [X LEN,HEX...]: into scratch. */
+static bool parse_conditions(struct gdbstub *s, struct gdbstub_cur *c, struct point *p)
+{
+	size_t used = 0;
+
+	while (gdbstub_cur_accept(c, 'X')) {
+		uint64_t len = gdbstub_cur_hex(c);
+		gdbstub_cur_expect(c, ',');
+		if (c->bad || p->nexpr == GDBSTUB_CONDITIONS || !len || len > gdbstub_cur_left(c) / 2 ||
+		    gdbstub_hex_decode(s->scratch + used, c->p, (size_t)len * 2) < 0)
+			return false;
+		p->expr[p->nexpr++] = (struct gdbstub_expr){(const uint8_t *)s->scratch + used, (size_t)len};
+		used += (size_t)len;
+		c->p += len * 2;
+	}
+	return p->nexpr > 0;
+}
+
+/* TYPE,ADDR,KIND[;CONDITIONS]. false: answered. Commands come after another ';': they were never announced, so they are
+ * unknown. */
 static bool parse(struct gdbstub *s, struct gdbstub_cur *c, struct point *p)
 {
 	uint64_t type = gdbstub_cur_hex(c);
+	bool more;
 
+	p->nexpr = 0;
 	gdbstub_cur_expect(c, ',');
 	p->addr = gdbstub_cur_hex(c);
 	gdbstub_cur_expect(c, ',');
 	p->kind = gdbstub_cur_hex(c);
-	if (!c->bad && (type > LAST || gdbstub_cur_accept(c, ';'))) {
+	more = !c->bad && gdbstub_cur_accept(c, ';');
+	if (!c->bad &&
+	    (type > LAST || (more && (type >= WATCH || !s->ops->set_conditions || gdbstub_cur_left(c) == 0 || *c->p != 'X')))) {
 		gdbstub_reply(s, "");
 		return false;
 	}
 	p->type = (int)type;
-	if (!gdbstub_cur_done(c)) {
+	if ((more && !parse_conditions(s, c, p)) || !gdbstub_cur_done(c)) {
 		gdbstub_reply_malformed(s);
 		return false;
 	}
@@ -45,13 +72,30 @@ static void answer(struct gdbstub *s, int ret, const struct gdbstub_err *err)
 		gdbstub_reply(s, "OK");
 }
 
+/* A breakpoint sent again has the conditions sent with it, and no others. */
+static int insert(struct gdbstub *s, const struct point *p, struct gdbstub_err *err)
+{
+	int ret = s->ops->insert_point(s->ctx, p->type, p->addr, p->kind, err), cond;
+
+	if (ret < 0 || p->type >= WATCH || !s->ops->set_conditions)
+		return ret;
+	cond = s->ops->set_conditions(s->ctx, p->type, p->addr, p->expr, p->nexpr, err);
+	if (cond >= 0 || p->nexpr == 0)
+		return ret;
+	if (s->ops->remove_point) {
+		struct gdbstub_err ignored = {0};
+		s->ops->remove_point(s->ctx, p->type, p->addr, p->kind, &ignored);
+	}
+	return cond;
+}
+
 GDBSTUB_HANDLER(insert_point)
 {
 	struct gdbstub_err err = {0};
 	struct point p;
 
 	if (parse(s, c, &p))
-		answer(s, s->ops->insert_point(s->ctx, p.type, p.addr, p.kind, &err), &err);
+		answer(s, insert(s, &p, &err), &err);
 }
 
 GDBSTUB_HANDLER(remove_point)

@@ -38,6 +38,8 @@ GDBSTUB_HANDLER(supported)
 			  "qXfer:features:read+;qXfer:threads:read+",
 			  GDBSTUB_PACKET_SIZE);
 	gdbstub_announce_objects(s);
+	if (s->ops->set_conditions)
+		gdbstub_reply_fmt(s, ";ConditionalBreakpoints+");
 	if (s->ops->set_phys_mode)
 		gdbstub_reply_fmt(s, ";PhyMemMode+");
 	gdbstub_reply_end(s);

@@ -75,6 +75,13 @@ struct gdbstub_err {
 	char text[400];
 };
 
+/** A condition as GDB agent expression bytecode, not looked into here. */
+#define GDBSTUB_CONDITIONS 32
+struct gdbstub_expr {
+	const uint8_t *code;
+	size_t len;
+};
+
 /** What the stub demands. Every function gets ctx. NULL slot = unsupported = empty reply. Ints: 0 or negative errno.
  * err is never NULL; fill it when there is a reason worth reading. tid > 0 always. */
 struct gdbstub_ops {
@@ -91,6 +98,11 @@ struct gdbstub_ops {
 	int (*write_mem)(void *ctx, int tid, uint64_t addr, const void *buf, size_t len, struct gdbstub_err *err);
 	/** type 0..4 as in Z packets; kind: instruction length or watched bytes. -EOPNOTSUPP: empty reply. */
 	int (*insert_point)(void *ctx, int type, uint64_t addr, uint64_t kind, struct gdbstub_err *err);
+	/** The conditions of a point of type 0 or 1 that is inserted, in place of those it had: it stops where one of them is
+	 * true. n up to GDBSTUB_CONDITIONS; 0: always. A refusal takes the point away again. NULL: the client evaluates them.
+	 */
+	int (*set_conditions)(void *ctx, int type, uint64_t addr, const struct gdbstub_expr *e, size_t n,
+			      struct gdbstub_err *err);
 	int (*remove_point)(void *ctx, int type, uint64_t addr, uint64_t kind, struct gdbstub_err *err);
 	/** One entry for every thread. The stop arrives later by gdbstub_report_stop(). */
 	int (*resume)(void *ctx, const struct gdbstub_resume *r, size_t n, struct gdbstub_err *err);

@@ -22,6 +22,8 @@ struct gyve_target_ops {
 	int (*event_fd)(void *ctx); /**< readable when a stop waits */
 	bool (*take_stop)(void *ctx, struct gyve_stop *ret);
 	int (*point_insert)(void *ctx, enum gyve_point_kind kind, gyve_gva_t gva, uint64_t len, struct gyve_err *err);
+	int (*point_conditions)(void *ctx, enum gyve_point_kind kind, gyve_gva_t gva, const struct gyve_agent_expr *e, size_t n,
+				struct gyve_err *err);
 	int (*point_remove)(void *ctx, enum gyve_point_kind kind, gyve_gva_t gva, uint64_t len);
 	void (*points_clear)(void *ctx);
 	void (*points_list)(void *ctx, void (*cb)(void *ctx, const char *line), void *cb_ctx);
@@ -120,6 +122,9 @@ int gyve_target_event_fd(struct gyve_target *t);
 bool gyve_target_take_stop(struct gyve_target *t, struct gyve_stop *ret);
 int gyve_target_point_insert(struct gyve_target *t, enum gyve_point_kind kind, gyve_gva_t gva, uint64_t len,
 			     struct gyve_err *err);
+/** A breakpoint's conditions, in place of those it had; none: it always stops. -ENOTSUP, -EINVAL with a sentence. */
+int gyve_target_point_conditions(struct gyve_target *t, enum gyve_point_kind kind, gyve_gva_t gva,
+				 const struct gyve_agent_expr *e, size_t n, struct gyve_err *err);
 int gyve_target_point_remove(struct gyve_target *t, enum gyve_point_kind kind, gyve_gva_t gva, uint64_t len);
 void gyve_target_points_clear(struct gyve_target *t);
 

@@ -129,6 +129,15 @@ struct gyve_mem gyve_vm_phys(struct gyve_vm *vm);
 
 /** Insert / remove a point. gva is an intent: it is planted now or later (design rule 5). err explains a refusal. */
 int gyve_bp_insert(struct gyve_vm *vm, enum gyve_point_kind kind, gyve_gva_t gva, uint64_t len, struct gyve_err *err);
+/** One condition: GDB agent expression bytecode. Borrowed for the call. */
+struct gyve_agent_expr {
+	const uint8_t *code;
+	size_t len;
+};
+/** Conditions of a breakpoint, in place of those it had; it stops where one of them is true or cannot be evaluated; n 0:
+ * always. While stopped. -EINVAL: an expression that cannot be evaluated; -ENOENT: no such breakpoint. */
+int gyve_bp_conditions(struct gyve_vm *vm, enum gyve_point_kind kind, gyve_gva_t gva, const struct gyve_agent_expr *e, size_t n,
+		       struct gyve_err *err);
 int gyve_bp_remove(struct gyve_vm *vm, enum gyve_point_kind kind, gyve_gva_t gva, uint64_t len);
 void gyve_bp_clear(struct gyve_vm *vm);
 /** Call cb with two lines of text about the strategies and why they were chosen, then one per point: kind, address, how it is

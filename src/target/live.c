@@ -61,6 +61,12 @@ static int live_point_insert(void *ctx, enum gyve_point_kind kind, gyve_gva_t gv
 	return gyve_bp_insert(ctx, kind, gva, len, err);
 }
 
+static int live_point_conditions(void *ctx, enum gyve_point_kind kind, gyve_gva_t gva, const struct gyve_agent_expr *e,
+				 size_t n, struct gyve_err *err)
+{
+	return gyve_bp_conditions(ctx, kind, gva, e, n, err);
+}
+
 static int live_point_remove(void *ctx, enum gyve_point_kind kind, gyve_gva_t gva, uint64_t len)
 {
 	return gyve_bp_remove(ctx, kind, gva, len);
@@ -120,6 +126,7 @@ static const struct gyve_target_ops live_ops = {
 	.event_fd = live_event_fd,
 	.take_stop = live_take_stop,
 	.point_insert = live_point_insert,
+	.point_conditions = live_point_conditions,
 	.point_remove = live_point_remove,
 	.points_clear = live_points_clear,
 	.points_list = live_points_list,

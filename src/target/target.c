@@ -347,6 +347,14 @@ int gyve_target_point_insert(struct gyve_target *t, enum gyve_point_kind kind, g
 	return t->ops->point_insert(t->ctx, kind, gva, len, err);
 }
 
+int gyve_target_point_conditions(struct gyve_target *t, enum gyve_point_kind kind, gyve_gva_t gva,
+				 const struct gyve_agent_expr *e, size_t n, struct gyve_err *err)
+{
+	if (!t->ops->point_conditions)
+		return gyve_err_set(err, -ENOTSUP, "this target evaluates no conditions");
+	return t->ops->point_conditions(t->ctx, kind, gva, e, n, err);
+}
+
 int gyve_target_point_remove(struct gyve_target *t, enum gyve_point_kind kind, gyve_gva_t gva, uint64_t len)
 {
 	return t->ops->point_remove ? t->ops->point_remove(t->ctx, kind, gva, len) : -ENOTSUP;

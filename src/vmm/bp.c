@@ -358,6 +358,7 @@ int gyve_bp_insert(struct gyve_vm *vm, enum gyve_point_kind kind, gyve_gva_t gva
 static void drop(struct gyve_vm *vm, struct point *p)
 {
 	unplant(vm, p);
+	cond_free(p->conds);
 	free(p->old);
 	free(p->pages);
 	memmove(p, p + 1, (size_t)(vm->points + --vm->npoints - p) * sizeof(*p));
@@ -408,7 +409,7 @@ void gyve_bp_clear(struct gyve_vm *vm)
 void bp_deinit(struct gyve_vm *vm)
 {
 	for (size_t i = 0; i < vm->npoints; i++)
-		free(vm->points[i].old), free(vm->points[i].pages);
+		free(vm->points[i].old), free(vm->points[i].pages), cond_free(vm->points[i].conds);
 	free(vm->points);
 	free(vm->plants);
 }

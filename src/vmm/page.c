@@ -483,6 +483,9 @@ void page_lift(struct gyve_vcpu *v)
 
 void page_lower(struct gyve_vcpu *v)
 {
+	if (v->skip)
+		bp_lower(v->vm);
+	v->skip = false;
 	if (v->lift)
 		lift(v->vm, false);
 	v->lift = false;

@@ -26,7 +26,8 @@ static int apply_debug(struct gyve_vcpu *v, bool step, bool over, bool unit)
 {
 	struct gyve_vm *vm = v->vm;
 	uint64_t key = (uint64_t)__atomic_load_n(&vm->book_gen, __ATOMIC_ACQUIRE) << 2 | (step ? 2 : 0) | 1;
-	/* x86_64: the instruction before may have loaded its flags (IRET, POPF), and the host's trap flag is gone with the old */
+	/* x86_64: the instruction before may have loaded its flags (IRET, POPF), and the host's trap flag is gone with the old
+	 */
 	bool again = step && vm->arch->id == GYVE_X86_64;
 	struct gyve_debug d;
 
@@ -134,6 +135,16 @@ static bool watched_is_done(struct gyve_vcpu *v, enum exit_result res, struct gy
 	return true;
 }
 
+/* A breakpoint none of whose conditions holds: no stop, and the instruction there is stepped with the bytes lifted, alone. */
+static bool condition_is_false(struct gyve_vcpu *v, struct gyve_stop *stop)
+{
+	if ((stop->kind != GYVE_STOP_SW_BP && stop->kind != GYVE_STOP_HW_BP) || cond_stops(v, stop->pc))
+		return false;
+	stop->kind = GYVE_STOP_NONE;
+	v->skip = v->lift = true;
+	return true;
+}
+
 /* One entry. True: something to tell, or the step over a breakpoint is done. */
 static bool run_on(struct gyve_vcpu *v, bool over, struct gyve_stop *stop)
 {
@@ -142,15 +153,20 @@ static bool run_on(struct gyve_vcpu *v, bool over, struct gyve_stop *stop)
 	struct watch_touch touch = {0};
 
 	v->device = false;
-	if (soft && !over && bp_step_hit(v, stop))
+	if (soft && !over && !v->skip && bp_step_hit(v, stop) && !condition_is_false(v, stop))
 		return true;
 	if (v->lift)
 		page_lift(v);
+	if (v->skip)
+		bp_lift(v, vcpu_pc(v));
 	if (soft || v->lift)
 		watch_before(v, &touch);
-	enum exit_result res = run_once(v, soft || v->lift || over || first || v->act.act != GYVE_ACT_CONT, over, stop);
+	enum exit_result res =
+		run_once(v, soft || v->lift || over || first || v->act.act != GYVE_ACT_CONT, over || v->skip, stop);
 	if (first && res == EXIT_MOVED)
 		first_step_done(v);
+	if (res == EXIT_STOP && condition_is_false(v, stop))
+		return false;
 	/* Also for an instruction that is not through yet: a device may have written. */
 	if (res != EXIT_STOP && (soft || v->lift || v->device) && watch_after(v, res == EXIT_MOVED ? &touch : NULL, stop)) {
 		v->done_watch = true;

@@ -76,12 +76,15 @@ struct gyve_vcpu {
 	gyve_gva_t unit_ends[A64_UNIT_ENDS]; /**< where the exclusive access under way as one step ends */
 	unsigned nunit_ends;
 	bool lift;       /**< the instruction at pc is to be stepped with the watched pages as they are without watching */
+	bool skip;       /**< with lift: and without the breakpoint there, whose condition is false */
 	bool device;     /**< the last exit was an access to a device */
 	bool done_watch; /**< the watch hit to be told was found behind its access, also on aarch64 */
 	struct gyve_stop watch;    /**< a hit by an access to a protected page, to be told when the instruction is through */
 	struct catch_list catches; /**< as found last; under vm->book_lock */
 	uint64_t exits[GYVE_EXIT_UNKNOWN + 1];
 };
+
+struct bp_conds; /* cond.c */
 
 enum point_state { POINT_PENDING, POINT_BYTES, POINT_DEBUG_REG, POINT_SOFT, POINT_PAGE };
 
@@ -102,6 +105,7 @@ struct point {
 	bool old_known;
 	gyve_gpa_t *pages; /**< PAGE: guest-physical address of each 4 KiB page of the range, as mapped at the last resume */
 	const char *why;   /**< SOFT: what keeps it from being PAGE */
+	struct bp_conds *conds; /**< NULL: it always stops */
 };
 
 /** A part of RAM and what the guest may do there. Together they are all of it, in order. */
@@ -264,6 +268,14 @@ bool page_blames(struct gyve_vcpu *v, const struct gyve_exit *e);
 /** For a step with v->lift set: alone, everything free; and as before. */
 void page_lift(struct gyve_vcpu *v);
 void page_lower(struct gyve_vcpu *v);
+
+/* --- cond.c */
+
+void cond_free(struct bp_conds *c);
+/** How often its vCPUs have met it. */
+uint64_t cond_asked(const struct bp_conds *c);
+/** Does one of the breakpoints at pc stop v there? vCPU thread, without locks. */
+bool cond_stops(struct gyve_vcpu *v, gyve_gva_t pc);
 
 /* --- alone.c: one vCPU in the guest, the others wait inside, between two instructions. vCPU thread, without the lock. */
 

@@ -154,3 +154,47 @@ test_change_state() {
 	expect 'Breakpoint 1, count' 'fuel = 1000' 'Value returned is .* = 14'
 	gyve_ends 0
 }
+
+# A condition is evaluated where the breakpoint is met: no stop of the machine, and no hit lost.
+test_condition_on_target() {
+	gyve_start -c 4 "$GUESTS/smp"
+	gdb_run smp <<-'IN'
+		show breakpoint condition-evaluation
+		break hot if cpu == 99
+		continue
+	IN
+	expect 'currently target' 'exited normally'
+	expect_not 'Breakpoint 1, hot'
+	gyve_ends 0
+	output 'hits 10000'
+}
+
+test_condition_true() {
+	gyve_start "$GUESTS/sample"
+	gdb_run sample <<-'IN'
+		break factorial if n == 2 || (n & 1) == 0 && *(int *)&ships == -1
+		break count if $sp == 0
+		hbreak burn if ship->fuel > 1000000
+		continue
+		info breakpoints
+		print n
+		continue
+	IN
+	expect 'Breakpoint 1, factorial \(n=2\)' 'stop only if n == 2 .* \(target evals\)' '\$1 = 2' 'exited normally'
+	expect_not 'Breakpoint [23],'
+}
+
+# Whatever way breakpoints are done, a false condition goes on.
+test_condition_by_register_and_step() {
+	local way
+	for way in debug-register step; do
+		gyve_start --break-strategy=$way "$GUESTS/sample"
+		gdb_run sample <<-'IN'
+			break factorial if n == 3
+			continue
+			continue
+		IN
+		expect 'Breakpoint 1, factorial \(n=3\)' 'exited normally'
+		gyve_ends 0
+	done
+}

@@ -139,6 +139,23 @@ static int insert_point(void *ctx, int type, uint64_t addr, uint64_t kind, struc
 	return complain(err, ENOSPC, "all points are taken");
 }
 
+static int set_conditions(void *ctx, int type, uint64_t addr, const struct gdbstub_expr *e, size_t n, struct gdbstub_err *err)
+{
+	struct fake_target *f = ctx;
+
+	f->nconditions = n;
+	f->condition_bytes = 0;
+	for (size_t i = 0; i < n; i++) {
+		f->condition_bytes += e[i].len;
+		if (e[i].code[0] == 0xff)
+			return complain(err, EINVAL, "0xff is no operation");
+	}
+	for (size_t i = 0; i < FAKE_POINTS; i++)
+		if (f->points[i].used && f->points[i].type == type && f->points[i].addr == addr)
+			return 0;
+	return complain(err, ENOENT, "no such point");
+}
+
 static int remove_point(void *ctx, int type, uint64_t addr, uint64_t kind, struct gdbstub_err *err)
 {
 	struct fake_target *f = ctx;
@@ -307,6 +324,7 @@ const struct gdbstub_ops fake_ops = {
 	.read_mem = read_mem,
 	.write_mem = write_mem,
 	.insert_point = insert_point,
+	.set_conditions = set_conditions,
 	.remove_point = remove_point,
 	.resume = resume,
 	.interrupt = interrupt,

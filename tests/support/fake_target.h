@@ -32,6 +32,7 @@ struct fake_target {
 		uint64_t addr, kind;
 		bool used;
 	} points[FAKE_POINTS];
+	size_t nconditions, condition_bytes; /* of the last set_conditions */
 	int open_files;
 	int resume_error; /**< what resume answers */
 };

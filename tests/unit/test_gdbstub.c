@@ -305,7 +305,6 @@ static void test_points(void **state)
 	}
 	assert_answer("Z3,1000,4", ""); /* the target has no such points */
 	assert_answer("Z5,1000,4", "");
-	assert_answer("Z0,1000,1;X1,00", "");
 	assert_answer("Z0,1000,1;cmds:0,X1,00", "");
 	assert_int_equal(client_ask("Z0,1000,11")[0], 'E');
 	assert_int_equal(client_ask("Z2,1000,0")[0], 'E');
@@ -319,6 +318,28 @@ static void test_points(void **state)
 	assert_answer("Z0,100,1", "E.all points are taken");
 }
 
+static void test_conditions(void **state)
+{
+	(void)state;
+	assert_answer("Z0,1000,1;X3,220127X2,2227", "OK");
+	assert_int_equal(fake.nconditions, 2);
+	assert_int_equal(fake.condition_bytes, 5);
+	assert_answer("z0,1000,1", "OK");
+	assert_answer("Z0,1000,1", "OK"); /* sent again without: it always stops */
+	assert_int_equal(fake.nconditions, 0);
+	assert_answer("z0,1000,1", "OK");
+	assert_answer("Z0,1000,1;X1,ff", "E.0xff is no operation");
+	assert_answer("z0,1000,1", "E.there is none"); /* a refused one is not left behind */
+	assert_answer("Z2,1000,4;X1,27", "");          /* watchpoints take none */
+	assert_int_equal(client_ask("Z0,1000,1;X")[0], 'E');
+	assert_int_equal(client_ask("Z0,1000,1;X2,27")[0], 'E');
+	assert_int_equal(client_ask("Z0,1000,1;X0,")[0], 'E');
+	assert_int_equal(client_ask("Z0,1000,1;X1,2")[0], 'E');
+	assert_int_equal(client_ask("Z0,1000,1;X1,zz")[0], 'E');
+	assert_int_equal(client_ask("Z0,1000,1;Xffffffffffffffff,27")[0], 'E');
+	assert_answer("z0,1000,1", "E.there is none");
+}
+
 static void test_supported(void **state)
 {
 	const char *text = client_ask("qSupported:multiprocess+;swbreak+");
@@ -328,7 +349,8 @@ static void test_supported(void **state)
 	for (const char *const *p =
 		     (const char *const[]){"QStartNoAckMode+", "swbreak+", "hwbreak+", "vContSupported+", "error-message+",
 					   "binary-upload+", "qXfer:features:read+", "qXfer:memory-map:read+",
-					   "qXfer:exec-file:read+", "qXfer:threads:read+", "PhyMemMode+", NULL};
+					   "qXfer:exec-file:read+", "qXfer:threads:read+", "PhyMemMode+",
+					   "ConditionalBreakpoints+", NULL};
 	     *p; p++)
 		if (!strstr(text, *p))
 			fail_msg("%s is not announced", *p);
@@ -641,6 +663,7 @@ int main(void)
 		T(test_reason),
 		T(test_while_running),
 		T(test_points),
+		T(test_conditions),
 		T(test_supported),
 		T(test_xfer),
 		T(test_files),
