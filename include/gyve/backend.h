@@ -146,8 +146,8 @@ struct gyve_backend_ops {
 	int (*set_debug)(struct gyve_bvcpu *v, const struct gyve_debug *dbg);
 	/** The breakpoint instruction at pc was not ours: deliver its exception to the guest at the next run. */
 	int (*reinject_bp)(struct gyve_bvcpu *v);
-	/** Every vCPU has come out (hold), and they will go on: the VM's counter stands still in between. Once for the VM, by any
-	 * vCPU of it. NULL: it cannot be held. */
+	/** Every vCPU has come out (hold), and they will go on: the VM's counter stands still in between. Once for the VM, by
+	 * any vCPU of it. NULL: it cannot be held. */
 	void (*clock_hold)(struct gyve_bvcpu *v, bool hold);
 	/** Tell the guest's clock that it was stopped (KVM_KVMCLOCK_CTRL); errors are ignored by callers. */
 	int (*clock_stopped)(struct gyve_bvcpu *v);

@@ -36,7 +36,8 @@ test_monitor_registers() {
 		'^cr0 +0x0000000080000031  \[ PE ET NE PG \]' '^efer .*\[ LME LMA NXE \]' '^xcr0' '\+monitor msr lstar' \
 		'^0xc0000082 = 0xffffffff81000000' '= 0xffffffff81000000' '^0xc0000082 = 0xffffffff81000000' 'no_such_msr' \
 		'^lstar +0xc0000082 0xffffffff81000000' '^monitor msr ' 'vCPU 1' '^rip' 'too large' "gdb's thread" \
-		'local APIC of vCPU 0 at 0xfee00000, enabled' '^  timer .*masked' '^  IRR +none' '^pin 23' 'nothing of this kind' \
+		'local APIC of vCPU 0 at 0xfee00000, enabled' '^  timer .*masked' '^  IRR +none' '^pin 23' \
+		'nothing of this kind' \
 		'gdb=info' 'no log level'
 	gyve_ends 0
 }
@@ -63,8 +64,10 @@ test_monitor_memory() {
 		monitor out 0xf4 1
 		kill
 	IN
-	expect '\+monitor xp /2gx' '^0000000000200000: 0x[0-9a-f]{16} 0x[0-9a-f]{16}$' '^0000000000200000: +[0-9]+ +[0-9]+ +[0-9]+$' \
-		'Cannot access memory' '^0x[0-9a-f]{16}' '^1 found' '^0x[0-9a-f]{16}' '^1 found' 'hex digits' '^gpa: 0x20[0-9a-f]+$' \
+	expect '\+monitor xp /2gx' '^0000000000200000: 0x[0-9a-f]{16} 0x[0-9a-f]{16}$' \
+		'^0000000000200000: +[0-9]+ +[0-9]+ +[0-9]+$' \
+		'Cannot access memory' '^0x[0-9a-f]{16}' '^1 found' '^0x[0-9a-f]{16}' '^1 found' 'hex digits' \
+		'^gpa: 0x20[0-9a-f]+$' \
 		'^Unmapped' '-> gpa 0x20[0-9a-f]+, 2 MiB page' '^00000000fee00030: 0x00050014' '0xfee00030:.*0x00050014' \
 		'^portb\[0x00e9\] = 0xe9' 'no device at port 0x1234' 'ends the guest'
 	output 'hello from a bare kernel
@@ -127,7 +130,8 @@ test_monitor_qemu_formats() {
 		assert int(regs["CR0"], 16) & 0x80000001 == 0x80000001, regs["CR0"]
 		assert int(regs["EFER"], 16) & 0x500 == 0x500 and "RIP" in regs and "CR3" in regs and "XMM15" in regs
 	PY
-	expect '\+monitor info mem' '^CPU#0' '^RIP=[0-9a-f]{16} RFL=[0-9a-f]{8} \[[DOSZAPC-]{7}\] CPL=0' '^CS =0008 .* CS64 \[-RA\]' \
+	expect '\+monitor info mem' '^CPU#0' '^RIP=[0-9a-f]{16} RFL=[0-9a-f]{8} \[[DOSZAPC-]{7}\] CPL=0' \
+		'^CS =0008 .* CS64 \[-RA\]' \
 		'^GDT=     [0-9a-f]{16} 00000017' '^CR0=8000[0-9a-f]+ CR2=' '^EFER=' '^FCW=037f' '^XMM00=' 'there is no .monitor info'
 	gyve_ends 0
 }
@@ -145,7 +149,8 @@ test_monitor_tables() {
 		monitor idt 300
 		kill
 	IN
-	expect '\+monitor idt' 'no vector is present' '^GDT at 0x' '^0x0008 .* code, readable, 64-bit' '^0x0010 .* data, writable' \
+	expect '\+monitor idt' 'no vector is present' '^GDT at 0x' '^0x0008 .* code, readable, 64-bit' \
+		'^0x0010 .* data, writable' \
 		'Breakpoint 1, on_bp' '^  3 #BP breakpoint +0x0*20[0-9a-f]+ <on_bp.*cs 0x8, interrupt gate, DPL 0' \
 		'\+monitor idt 3$' '^  3 #BP' 'too large'
 	gyve_ends 0
@@ -170,7 +175,8 @@ test_catch() {
 	expect '^pf +on' '^df +on' 'no such exception' "no exception 'nonsense'" '\+continue' \
 		'^vCPU 0 has taken an exception: #PF page fault: write of 0x700000001000 \(CR2\) from ring 0, not present; .*PML4E.*at 0x[0-9a-f]+ in store.*error code 0x2' \
 		'SIGSEGV' 'on_pf' '#1 .* store \(at=' \
-		'#GP general protection; at 0x[0-9a-f]+ in store' 'SIGSEGV' '#UD invalid opcode; at 0x[0-9a-f]+ in undefined' 'SIGILL' \
+		'#GP general protection; at 0x[0-9a-f]+ in store' 'SIGSEGV' '#UD invalid opcode; at 0x[0-9a-f]+ in undefined' \
+		'SIGILL' \
 		'exception handler' '^pf +off' '\+continue' '#DF double fault' 'SIGBUS' 'exited normally'
 	gyve_ends 0
 }
@@ -234,10 +240,13 @@ test_a64_monitor() {
 		kill
 	IN
 	expect 'Breakpoint 1, own_breakpoint' '^pc +0x0*40[0-9a-f]+  <own_breakpoint' '^cpsr .*\[' '^SCTLR_EL1 .*\[ M' \
-		'^CPU#0' '^ PC=[0-9a-f]{16} X00=[0-9a-f]{16} X01=' '^PSTATE=[0-9a-f]{8} [NZCV-]{4} NS EL1h' 'vectors at VBAR_EL1 0x40' \
-		'^ 4 synchronous +current EL, SP_ELx +0x0*40[0-9a-f]+200? ?' '^GICD_CTLR' '^ICC_PMR_EL1' '^ttbr0_el1' '= 0x0000000000001234' '= 0x1234' \
+		'^CPU#0' '^ PC=[0-9a-f]{16} X00=[0-9a-f]{16} X01=' '^PSTATE=[0-9a-f]{8} [NZCV-]{4} NS EL1h' \
+		'vectors at VBAR_EL1 0x40' \
+		'^ 4 synchronous +current EL, SP_ELx +0x0*40[0-9a-f]+200? ?' '^GICD_CTLR' '^ICC_PMR_EL1' '^ttbr0_el1' '= 0x0000000000001234' \
+		'= 0x1234' \
 		'= 0x0000000000001234' '\+monitor msr S3_7' 'there is none|does not give' 'nothing of this kind' \
-		'^[0-9a-f]{16}-[0-9a-f]{16} [0-9a-f]{16} [u-]r[w-]' '^[0-9a-f]{16}: [0-9a-f]{16} [X-][G-][P-]' '^0000000040200000: 0x' \
+		'^[0-9a-f]{16}-[0-9a-f]{16} [0-9a-f]{16} [u-]r[w-]' '^[0-9a-f]{16}: [0-9a-f]{16} [X-][G-][P-]' \
+		'^0000000040200000: 0x' \
 		'address space 0x40000000' 'selected vCPU'
 	gyve_ends 0
 }
@@ -253,7 +262,8 @@ test_a64_catch() {
 		monitor catch sync off
 		continue
 	IN
-	expect '^sync +on' 'no such exception' 'synchronous exception from the current level: .*ESR_EL1 0xf2000007; at 0x40[0-9a-f]+ in own_breakpoint' \
+	expect '^sync +on' 'no such exception' \
+		'synchronous exception from the current level: .*ESR_EL1 0xf2000007; at 0x40[0-9a-f]+ in own_breakpoint' \
 		'synchronous exception' 'exception handler' '^sync +off' 'exited normally'
 	gyve_ends 0
 }
@@ -307,7 +317,8 @@ test_modes() {
 		monitor mode 8
 		kill
 	IN
-	expect '64-bit mode; described as of: image' 'described as of: 32 bits' '\+unset' '^eax ' '^eip +0x200' '"i386"' '^0x0020' \
+	expect '64-bit mode; described as of: image' 'described as of: 32 bits' '\+unset' '^eax ' '^eip +0x200' '"i386"' \
+		'^0x0020' \
 		'PE ET' '\+monitor mode 16' '"i8086"' '^eip +0x200' '\+monitor mode cpu' '^rip +0x200' '"i386:x86-64"' \
 		'the mode is 16'
 	expect_not 'too long|truncated|invalid hex'
@@ -395,7 +406,8 @@ test_avx512() {
 	IN
 	grep -q '^no XSAVE' "$T/gyve.out" && skip "this host's KVM has no XSAVE for its guests"
 	expect '\+p \$k1' '<unavailable>' 'Breakpoint 1, held' 'X87 SSE AVX OPMASK ZMM_HI256 HI16_ZMM' '\+p \$k1' '= 0$' \
-		'\+p/x \$k1' '= 0x1234' '= 5$' '= \{0x0 <repeats 7 times>, 0x55\}|= \{0x0, 0x0, 0x0, 0x0, 0x0, 0x0, 0x0, 0x55\}' \
+		'\+p/x \$k1' '= 0x1234' '= 5$' \
+		'= \{0x0 <repeats 7 times>, 0x55\}|= \{0x0, 0x0, 0x0, 0x0, 0x0, 0x0, 0x0, 0x55\}' \
 		'= \{0x0, 0x0, 0x0, 0x0, 0x66, 0x0, 0x0, 0x0\}' '= 0$' 'exited normally'
 	gyve_ends 0
 }
