@@ -231,7 +231,7 @@ qemu_dump() {
 	local arch=$1 file=$2 command=$3
 	shift 3
 	command -v "qemu-system-$arch" >/dev/null || skip "no qemu-system-$arch"
-	(sleep 1 && printf '%s\nquit\n' "$command") | timeout 30 "qemu-system-$arch" -m 64 -accel tcg -display none -nodefaults \
+	(sleep "${qemu_wait:-1}" && printf '%s\nquit\n' "$command") | timeout 30 "qemu-system-$arch" -m 64 -accel tcg -display none -nodefaults \
 		-monitor stdio "$@" >"$T/qemu.log" 2>&1
 	[ -s "$file" ] || fail "QEMU wrote no dump: $(tail -n 1 "$T/qemu.log")"
 }
@@ -262,7 +262,11 @@ test_dump_of_qemu_x86_64() {
 		image[510:] = b'\x55\xaa'
 		open(sys.argv[1], 'wb').write(image + bytes(65536))
 	IN
-	qemu_dump x86_64 "$T/core" "dump-guest-memory $T/core" -drive "file=$T/disk,format=raw,if=ide"
+	for qemu_wait in 1 3 8; do # until its BIOS has let our code run
+		rm -f "$T/core"
+		qemu_dump x86_64 "$T/core" "dump-guest-memory $T/core" -drive "file=$T/disk,format=raw,if=ide"
+		"$GYVE" regs "$T/core" 2>/dev/null | grep -q 'rax .*12345678deadbeef' && break
+	done
 	says 'ELF core of QEMU, x86_64, 1 vCPU' info "$T/core"
 	says 'rax +0x12345678deadbeef' regs "$T/core"
 	says '2048 KiB page' vtop "$T/core" '$pc'
