@@ -409,6 +409,8 @@ static bool dump_at_stop(struct session *x, const struct gyve_stop *stop, const 
 	if (!due || stop->kind != GYVE_STOP_INTERRUPT || x->attaching || x->clear_due)
 		return false;
 	x->serve->target->last = *before;
+	if (x->connected) /* as its client wanted: one may step, others stand */
+		return gyve_target_resume(x->serve->target, x->glue.actions, NULL) == 0;
 	return gyve_target_continue(x->serve->target) == 0;
 }
 

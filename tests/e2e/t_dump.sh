@@ -200,6 +200,27 @@ test_dump_on_request() {
 	done
 }
 
+# A dump asked for while gdb lets the guest run is nothing that gdb sees.
+test_dump_under_gdb() {
+	"$GYVE" run --dump "$T/core" --gdb="unix:$T/gdb.sock" "$GUESTS/loop" >"$T/gyve.out" 2>"$T/gyve.err" &
+	started=$!
+	wait_for 'target remote' "$T/gyve.err"
+	gdb_start loop <<-'IN'
+		shell (sleep 1; kill -QUIT $(cat pid); sleep 1; kill -INT $(cat gdb.pid)) &
+		continue
+		print ticks > 0
+		detach
+	IN
+	echo $started >"$T/pid"
+	echo "$gdb_pid" >"$T/gdb.pid"
+	wait_for 'dump .*core: ' "$T/gyve.err"
+	wait "$gdb_pid"
+	expect '(SIGINT|Interrupt)' '= 1'
+	[ "$(grep -c 'received signal' "$T/gdb.log")" = 1 ] || fail "gdb saw the stop for the dump"
+	says ': request' info "$T/core"
+	end_started
+}
+
 # The guest goes on while its dump is written, and the dump has what memory held when it was asked for.
 test_dump_live() {
 	local i
