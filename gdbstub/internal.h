@@ -111,6 +111,8 @@ void gdbstub_send_stop(struct gdbstub *s, const struct gdbstub_stop *stop);
 #define GDBSTUB_HANDLER(name) void gdbstub_cmd_##name(struct gdbstub *s, struct gdbstub_cur *c)
 GDBSTUB_HANDLER(read_mem);
 GDBSTUB_HANDLER(read_binary);
+GDBSTUB_HANDLER(search);
+GDBSTUB_HANDLER(crc);
 GDBSTUB_HANDLER(write_mem);
 GDBSTUB_HANDLER(write_binary);
 GDBSTUB_HANDLER(phys_mode_set);

@@ -123,3 +123,17 @@ test_memory_map() {
 	expect '0x0+ ?[0-9a-fx ]*rw'
 	gyve_ends 0
 }
+
+# gdb's find and compare-sections are done here, not by reading memory over the wire.
+test_search() {
+	gyve_start "$GUESTS/sample"
+	gdb_run sample <<-'IN'
+		set debug remote 1
+		find 0, +0x400000, 'h', 'e', 'l', 'l', 'o', ' ', 'f', 'r', 'o', 'm'
+		find /w 0x200000, +0x10000, 0x12345678
+		compare-sections .text
+		set debug remote 0
+		kill
+	IN
+	expect 'qSearch:memory:0;400000;hello from' '^0x2[0-9a-f]+' '1 pattern found' 'Pattern not found' 'qCRC:' 'Section .text.*: matched'
+}

@@ -318,6 +318,36 @@ static void test_points(void **state)
 	assert_answer("Z0,100,1", "E.all points are taken");
 }
 
+static void test_search(void **state)
+{
+	(void)state;
+	memset(fake.low, 0, FAKE_SIZE);
+	memcpy(fake.low + 0x20, "needle", 6);
+	fake.low[FAKE_SIZE - 2] = '}'; /* escaped in the packet */
+	fake.low[FAKE_SIZE - 1] = '#';
+	assert_answer("qSearch:memory:1000;100;needle", "1,1020");
+	assert_answer("qSearch:memory:1021;100;needle", "0");
+	assert_answer("qSearch:memory:1000;25;needle", "0"); /* not whole inside */
+	assert_answer("qSearch:memory:1000;26;needle", "1,1020");
+	assert_answer("qSearch:memory:1000;0;needle", "0");
+	assert_int_equal(client_ask("qSearch:memory:0;100;")[0], 'E');
+	assert_int_equal(client_ask("qSearch:memory:0,100;x")[0], 'E');
+	assert_answer("qSearch:register:0;1;x", "");
+	/* where nothing is mapped it goes on behind it, but not for ever */
+	assert_answer("qSearch:memory:0;2000;needle", "1,1020");
+	assert_memory_equal(client_ask("qSearch:memory:0;20000000000;nowhere to be found"), "E.searched up to", 16);
+}
+
+static void test_crc(void **state)
+{
+	(void)state;
+	memcpy(fake.low, "123456789", 9);
+	assert_answer("qCRC:1000,9", "C0376e6e7"); /* CRC-32/MPEG-2 of the usual check text */
+	assert_answer("qCRC:1000,0", "Cffffffff");
+	assert_int_equal(client_ask("qCRC:1000")[0], 'E');
+	assert_int_equal(client_ask("qCRC:ffffffffffffff00,200")[0], 'E');
+}
+
 static void test_conditions(void **state)
 {
 	(void)state;
@@ -366,9 +396,8 @@ static void test_supported(void **state)
 	assert_answer("QNonStop:0", "OK");
 	assert_int_equal(client_ask("QNonStop:1")[0], 'E');
 	assert_answer("qOffsets", "Text=200000;Data=200000;Bss=200000");
-	for (const char *const *p =
-		     (const char *const[]){"", "!", "A", "qL1200000000000000000", "qCRC:0,1", "vRun;", "qUnheardOf", "v",
-					   "QAllow:x", "vAttach;1", "qCx", "vContx", "qXfer", NULL};
+	for (const char *const *p = (const char *const[]){"", "!", "A", "qL1200000000000000000", "vRun;", "qUnheardOf", "v",
+							  "QAllow:x", "vAttach;1", "qCx", "vContx", "qXfer", NULL};
 	     *p; p++)
 		if (strcmp(client_ask(*p), "") != 0)
 			fail_msg("%s is not unknown", *p);
@@ -663,6 +692,8 @@ int main(void)
 		T(test_reason),
 		T(test_while_running),
 		T(test_points),
+		T(test_search),
+		T(test_crc),
 		T(test_conditions),
 		T(test_supported),
 		T(test_xfer),
