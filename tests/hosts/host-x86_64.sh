@@ -17,7 +17,7 @@ model=corei7_haswell_4770
 # there are four serial lines: console, debugger, output, errors; the results follow the console's text after a mark
 mark=@@gyve-results@@
 guest_conf="modules='irqbypass kvm kvm-${amd:-intel}'
-out=/dev/ttyS2 err=/dev/ttyS3 back=/dev/ttyS0 raw='/dev/ttyS0 /dev/ttyS2 /dev/ttyS3' mark=$mark linger=1"
+out=/dev/ttyS2 err=/dev/ttyS3 back=/dev/ttyS0 raw='/dev/ttyS0 /dev/ttyS2 /dev/ttyS3' mark=$mark linger=5"
 gdb_device=/dev/ttyS1
 
 # build_base UNPACKED KERNEL-VERSION ROOT INTO: the kernel and an archive with busybox and modules.
