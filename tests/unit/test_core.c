@@ -7,10 +7,12 @@
 
 #include <elf.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 enum { LOW_LEN = 8 << 20, HIGH_GPA = 0x40000000, HIGH_LEN = 1 << 20, NCPUS = 3, PLANT = 0x3010 };
@@ -320,6 +322,41 @@ static void test_writable_in_memory_only(void **state)
 	gyve_core_close(core);
 }
 
+/* Killed at any moment, a first dump is whole or not there. */
+static void test_killed(void **state)
+{
+	unsigned seen[2] = {0};
+	struct gyve_core *core;
+	struct stat st;
+
+	(void)state;
+	for (unsigned i = 0; i < LOW_LEN; i += 64)
+		low[i] |= 1;
+	for (unsigned i = 0; i < 60; i++) {
+		unlink(path);
+		pid_t pid = fork();
+		assert_true(pid >= 0);
+		if (pid == 0) {
+			gyve_core_write(path, &src, NULL, NULL, NULL);
+			_exit(0);
+		}
+		usleep(i * 400);
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+		bool there = stat(path, &st) == 0;
+		seen[there]++;
+		if (!there)
+			continue;
+		assert_int_equal(gyve_core_open(&core, path, NULL, NULL), 0);
+		assert_null(core->warnings);
+		assert_int_equal(core->mem_size, LOW_LEN + HIGH_LEN);
+		gyve_core_close(core);
+	}
+	print_message("killed: %u times nothing, %u times all\n", seen[0], seen[1]);
+	unlink(path);
+	assert_int_equal(rmdir(dir), 0); /* nothing else is left */
+}
+
 static void test_refused(void **state)
 {
 	struct gyve_err err = {0};
@@ -503,6 +540,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_page_states, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_cut_short, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_writable_in_memory_only, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_killed, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_raw_and_registers, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_find_tables, setup, teardown),
