@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Every option of `gyve run --help` is in gyve-run(1) and in both completions, and these know no others. Every command of
-# `gyve help` is in gyve(1) and the completions. GYVE: the program (./gyve).
+# `gyve help` is in gyve(1) or gyve-dump(1), and in the completions. GYVE: the program (./gyve).
 set -u
 gyve=${GYVE:-./gyve} top=${srcdir:-$(cd "$(dirname "$0")/.." && pwd)} failed=0
 "$gyve" version >/dev/null 2>&1 || { echo "SKIP: $gyve does not run here" && exit 77; }
@@ -27,7 +27,8 @@ for option in $bash_options $zsh_options; do
 	help_options | grep -qx -- "$option" || complain "a completion offers --$option, which there is not"
 done
 for command in $("$gyve" help | sed -nE 's/^  gyve ([a-z]+) .*/\1/p'); do
-	sed 's/\\-/-/g; s/\\f[A-Z]//g' "$top/docs/gyve.1" | grep -qE "gyve $command\\b" || complain "gyve(1) lacks gyve $command"
+	cat "$top/docs/gyve.1" "$top/docs/gyve-dump.1" | sed 's/\\-/-/g; s/\\f[A-Z]//g' | grep -qE "gyve $command\\b" ||
+		complain "gyve(1) and gyve-dump(1) lack gyve $command"
 	grep -qE "commands=.*\\b$command\\b" "$top/completions/bash/gyve" || complain "bash completion lacks $command"
 	grep -qE "'$command:" "$top/completions/zsh/_gyve" || complain "zsh completion lacks $command"
 done
@@ -39,7 +40,7 @@ if command -v zsh >/dev/null; then
 	zsh -n "$top/completions/zsh/_gyve" || complain "zsh does not read its completion"
 fi
 if command -v groff >/dev/null; then
-	for page in gyve gyve-run gyve-probe; do
+	for page in gyve gyve-run gyve-probe gyve-dump; do
 		errors=$(groff -man -ww -Tutf8 -z "$top/docs/$page.1" 2>&1 | grep -v 'cannot adjust\|can.t break')
 		[ -z "$errors" ] || complain "$page.1: $errors"
 	done
