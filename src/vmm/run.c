@@ -79,6 +79,7 @@ static bool step_is_done(struct gyve_vcpu *v, struct gyve_stop *stop)
 static enum exit_result run_once(struct gyve_vcpu *v, bool step, bool over, struct gyve_stop *stop)
 {
 	struct gyve_exit e;
+	v->masked &= step;
 	enum step_way way = step ? step_begin(v) : STEP_HOST;
 
 	if (way == STEP_DONE)

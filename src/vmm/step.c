@@ -33,20 +33,38 @@ static bool begin_unit(struct gyve_vcpu *v, gyve_gva_t pc)
 	return v->nunit_ends;
 }
 
+/* Interrupts out. Where the last step found them so and could not change that, PSTATE need not even be read. */
+static void borrow(struct gyve_vcpu *v, uint32_t insn, bool masked)
+{
+	struct gyve_a64_regs *r = &v->regs.a64;
+
+	if (masked)
+		v->lent = (struct a64_lent){.pc = r->pc, .insn = insn};
+	else
+		a64_lend(&v->lent, r, insn);
+	if (v->lent.bits)
+		v->dirty |= GYVE_REGS_PC;
+	v->masked = !v->lent.bits && insn && a64_classify(insn) == A64_PLAIN && !a64_writes_system(insn);
+}
+
 enum step_way step_begin(struct gyve_vcpu *v)
 {
 	uint32_t insn = 0;
+	bool masked = v->masked;
 
 	v->nunit_ends = 0;
+	v->masked = false;
 	memset(&v->lent, 0, sizeof(v->lent));
 	if (!is_a64(v))
 		step_x86_begin(v);
-	if (!is_a64(v) || !vcpu_regs(v, GYVE_REGS_PC))
+	if (!is_a64(v) || !vcpu_regs(v, masked ? GYVE_REGS_PC_ONLY : GYVE_REGS_PC))
 		return STEP_HOST;
 	struct gyve_a64_regs *r = &v->regs.a64;
 	read_insns(v, r->pc, &insn, 1);
 	switch (a64_classify(insn)) {
 	case A64_WAIT:
+		if (!vcpu_regs(v, GYVE_REGS_PC))
+			return STEP_HOST;
 		r->pc += 4;
 		v->dirty |= GYVE_REGS_PC;
 		return STEP_DONE;
@@ -57,9 +75,7 @@ enum step_way step_begin(struct gyve_vcpu *v)
 	default:
 		break;
 	}
-	a64_lend(&v->lent, r, insn);
-	if (v->lent.bits)
-		v->dirty |= GYVE_REGS_PC;
+	borrow(v, insn, masked);
 	return STEP_HOST;
 }
 

@@ -10,10 +10,12 @@ struct gyve_regs *vcpu_regs(struct gyve_vcpu *v, unsigned groups)
 	unsigned have = v->regs.valid, missing;
 
 	if (v->vm->arch->id != GYVE_AARCH64) { /* only there it costs something to get the rest, too */
-		groups |= (groups & GYVE_REGS_PC ? GYVE_REGS_GPR : 0) | (groups & GYVE_REGS_MMU ? GYVE_REGS_SYS : 0);
-		groups &= ~(unsigned)(GYVE_REGS_PC | GYVE_REGS_MMU);
+		groups |= (groups & (GYVE_REGS_PC | GYVE_REGS_PC_ONLY) ? GYVE_REGS_GPR : 0) |
+			  (groups & GYVE_REGS_MMU ? GYVE_REGS_SYS : 0);
+		groups &= ~(unsigned)(GYVE_REGS_PC | GYVE_REGS_PC_ONLY | GYVE_REGS_MMU);
 	}
 	have |= (have & GYVE_REGS_GPR ? GYVE_REGS_PC : 0) | (have & GYVE_REGS_SYS ? GYVE_REGS_MMU : 0);
+	have |= have & GYVE_REGS_PC ? GYVE_REGS_PC_ONLY : 0;
 	missing = groups & ~have;
 	v->regs.arch = v->vm->arch->id;
 	if (missing & GYVE_REGS_GPR && v->dirty & GYVE_REGS_PC) { /* it comes with them: not the old one */
@@ -41,6 +43,7 @@ int vcpu_init_state(struct gyve_vcpu *v, struct gyve_err *err)
 {
 	if (!vcpu_regs(v, GYVE_REGS_GPR | GYVE_REGS_SYS))
 		return gyve_err_set(err, -EIO, "cannot read the registers of vCPU %u", v->index);
+	v->masked = false;
 	v->vm->platform->cpu_init(v->vm->platform_state, v->index, &v->regs);
 	v->first_steps = v->index && v->vm->arch->id == GYVE_AARCH64 ? v->vm->platform->first_steps : 0;
 	if (v->index == 0)
@@ -54,7 +57,7 @@ int vcpu_init_state(struct gyve_vcpu *v, struct gyve_err *err)
 
 gyve_gva_t vcpu_pc(struct gyve_vcpu *v)
 {
-	const struct gyve_regs *r = vcpu_regs(v, GYVE_REGS_PC);
+	const struct gyve_regs *r = vcpu_regs(v, GYVE_REGS_PC_ONLY);
 	return r ? v->vm->arch->pc(r) : 0;
 }
 
@@ -109,6 +112,7 @@ void gyve_vcpu_regs_dirty(struct gyve_vm *vm, unsigned cpu, unsigned groups)
 		return;
 	struct gyve_vcpu *v = &vm->cpus[cpu];
 	v->dirty |= groups;
+	v->masked = false;
 	/* Somewhere else now: what was told about the old place says nothing about the new one. */
 	if (v->told && v->told_pc != vcpu_pc(v))
 		v->told = false;

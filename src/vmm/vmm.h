@@ -72,6 +72,7 @@ struct gyve_vcpu {
 	uint64_t entry_sp;                   /**< stack pointer there (x86_64) */
 	uint64_t entry_gpr[33];              /**< general registers then, those before the pc */
 	unsigned unmoved;                    /**< steps in a row that changed nothing */
+	bool masked;                         /**< the last step left A, I and F of PSTATE set: no loan is needed */
 	struct a64_lent lent;                /**< what the step under way has borrowed; bits 0: nothing */
 	gyve_gva_t unit_ends[A64_UNIT_ENDS]; /**< where the exclusive access under way as one step ends */
 	unsigned nunit_ends;

@@ -44,7 +44,7 @@ static bool in_vector(const struct gyve_a64_regs *r, gyve_gva_t addr)
 /* Looks half a second apart or more: the vector's own code was the reason of the last exception, nothing has changed since. */
 static bool no_progress(struct gyve_vcpu *v, const struct gyve_a64_regs *r)
 {
-	struct gyve_lost *last = &v->lost, now = {.elr = r->elr_el1, .esr = r->esr_el1, .far = r->far_el1, .sp = r->sp};
+	struct gyve_lost *last = &v->lost, now = {.elr = r->elr_el1, .esr = r->esr_el1, .far = r->far_el1, .sp = r->sp_el1};
 	bool same = now.elr == last->elr && now.esr == last->esr && now.far == last->far && now.sp == last->sp;
 
 	clock_gettime(CLOCK_MONOTONIC, &now.at);
@@ -59,7 +59,7 @@ const char *watchdog_bites(struct gyve_vcpu *v)
 {
 	const struct gyve_regs *r;
 
-	if (v->vm->arch->id != GYVE_AARCH64 || !(r = vcpu_regs(v, GYVE_REGS_GPR | GYVE_REGS_SYS)))
+	if (v->vm->arch->id != GYVE_AARCH64 || !(r = vcpu_regs(v, GYVE_REGS_PC | GYVE_REGS_SYS)))
 		return NULL;
 	uint64_t off = r->a64.pc - (r->a64.vbar_el1 & ~UINT64_C(0x7ff)), class = r->a64.esr_el1 >> 26 & 0x3f;
 	/* the vector's first instruction was itself the reason: where that came from is lost for good */

@@ -37,7 +37,7 @@ struct one_reg {
 	}
 
 static const struct one_reg rows[] = {
-	CORE(regs.pc, pc, GYVE_REGS_GPR | GYVE_REGS_PC),
+	CORE(regs.pc, pc, GYVE_REGS_GPR | GYVE_REGS_PC | GYVE_REGS_PC_ONLY),
 	CORE(regs.pstate, pstate, GYVE_REGS_GPR | GYVE_REGS_PC),
 	CORE(regs.sp, sp_el0, GYVE_REGS_GPR | GYVE_REGS_SYS),
 	CORE(sp_el1, sp_el1, GYVE_REGS_GPR | GYVE_REGS_SYS),
