@@ -100,7 +100,7 @@ static int files(void)
 	CHECK(open_at("ro/new", O_WRONLY | O_CREAT) == -EACCES);
 	CHECK(unlinkat(t.fd, "ro/f", 0) < 0);
 	CHECK(open_at("no/f", O_RDONLY) == -EACCES);
-	CHECK(open_at("/etc/passwd", O_RDONLY) == -EACCES);
+	CHECK(open_at("/", O_RDONLY | O_DIRECTORY) == -EACCES);
 	CHECK(renameat(t.fd, "rw/f", t.fd, "no/g") < 0);
 	CHECK(write(held, "x", 1) == 1); /* what was open stays so */
 	if (info.network) {
