@@ -133,6 +133,8 @@ struct gyve_platform_ops {
 	void (*cpu_init)(void *state, unsigned cpu, struct gyve_regs *r);
 	/** EXIT: *code holds the guest's exit code. CRASH: err says why. */
 	enum gyve_access_result (*access)(void *state, struct gyve_access *a, int *code, struct gyve_err *err);
+	/** How often the guest has made call i, and in *name what it is called: NULL behind the last. NULL: no calls. */
+	uint64_t (*call_count)(void *state, size_t i, const char **name);
 	void (*destroy)(void *state);
 };
 extern const struct gyve_platform_ops gyve_platform_hermit, gyve_platform_bare, gyve_platform_bare_aarch64;

@@ -72,7 +72,7 @@ const struct option_row gyve_option_rows[] = {
 	 .help = "configuration in TOML [./gyve.toml or ./uhyve.toml, then gyve/gyve.toml or\n"
 		 "uhyve/uhyve.toml in XDG_CONFIG_HOME]"},
 	{0, "stats", NONE, NULL, NULL, "uhyve.stats", FIELD(stats),
-	 .help = "print exits and assisted instructions at the end, on standard error"},
+	 .help = "print exits, hypercalls, assisted instructions and times at the end, on standard error"},
 	{0, "log", REQUIRED, "SPEC", FIELD(log),
 	 .help = "warn, or kvm=info,gdb=debug: main kvm run bp gdb hermit load [GYVE_LOG, RUST_LOG]"},
 	{'h', "help", NONE, FIELD(help), .help = "this text"},

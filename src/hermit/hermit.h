@@ -38,6 +38,7 @@ struct hermit {
 	unsigned interface; /* version the image asks for */
 	bool legacy;        /* older than 0.10: more of the first GiB is mapped */
 	uint32_t pci_address;
+	uint64_t calls[32]; /* hypercalls by row of the table; atomic */
 	struct hermit_files files;
 };
 
@@ -82,6 +83,7 @@ int hermit_write_fdt(const struct hermit *h, struct gyve_err *err);
 void hermit_cpu_init(void *state, unsigned cpu, struct gyve_regs *r);
 
 /* hypercall.c */
+uint64_t hermit_call_count(void *state, size_t i, const char **name);
 enum gyve_access_result hermit_access(void *state, struct gyve_access *a, int *code, struct gyve_err *err);
 /* files.c: descriptors and paths. Values are what the guest gets: a count, or a negative Linux errno. */
 /* Read and write take the pieces of a buffer, v[n], none of which is empty. They may wait for the host: with h->lock (which the

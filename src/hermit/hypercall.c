@@ -352,15 +352,43 @@ enum { IMMEDIATE = 0, V2 = 0x1000, READ_BYTE = 0x1040 };
 static const struct {
 	uint16_t number, size; /* of the parameter block; 0: the argument is a value */
 	call_fn *fn;
+	const char *name; /* as uhyve's statistics have it */
 } calls[] = {
-	{0x400, 20, v1_write},         {0x440, 20, file_open},      {0x480, 8, file_close},      {0x500, 28, v1_read},
-	{0x540, 4, v1_exit},           {0x580, 16, v1_lseek},       {0x740, 1032, cmdsize},      {0x780, 16, cmdval},
-	{0x800, IMMEDIATE, put_byte},  {0x840, 12, file_unlink},    {0x880, 16, v1_put_buffer},  {0x1010, IMMEDIATE, v2_exit},
-	{0x1020, IMMEDIATE, put_byte}, {0x1030, 16, v2_put_buffer}, {0x1050, 24, v2_get_buffer}, {0x1100, 32, v2_write},
-	{0x1110, 20, file_open},       {0x1120, 8, file_close},     {0x1130, 32, v2_read},       {0x1140, 16, v2_lseek},
-	{0x1150, 12, file_unlink},     {0x1160, 40, v3_getdents},   {0x1170, 32, v3_stat},       {0x1180, 24, v3_fstat},
-	{0x1190, 24, v3_mkdir},
+	{0x400, 20, v1_write, "V1(FileWrite)"},
+	{0x440, 20, file_open, "V1(FileOpen)"},
+	{0x480, 8, file_close, "V1(FileClose)"},
+	{0x500, 28, v1_read, "V1(FileRead)"},
+	{0x540, 4, v1_exit, "V1(Exit)"},
+	{0x580, 16, v1_lseek, "V1(FileLseek)"},
+	{0x740, 1032, cmdsize, "V1(Cmdsize)"},
+	{0x780, 16, cmdval, "V1(Cmdval)"},
+	{0x800, IMMEDIATE, put_byte, "V1(Uart)"},
+	{0x840, 12, file_unlink, "V1(FileUnlink)"},
+	{0x880, 16, v1_put_buffer, "V1(SerialBufferWrite)"},
+	{0x1010, IMMEDIATE, v2_exit, "V2(Exit)"},
+	{0x1020, IMMEDIATE, put_byte, "V2(SerialWriteByte)"},
+	{0x1030, 16, v2_put_buffer, "V2(SerialWriteBuffer)"},
+	{0x1050, 24, v2_get_buffer, "V2(SerialReadBuffer)"},
+	{0x1100, 32, v2_write, "V2(FileWrite)"},
+	{0x1110, 20, file_open, "V2(FileOpen)"},
+	{0x1120, 8, file_close, "V2(FileClose)"},
+	{0x1130, 32, v2_read, "V2(FileRead)"},
+	{0x1140, 16, v2_lseek, "V2(FileLseek)"},
+	{0x1150, 12, file_unlink, "V2(FileUnlink)"},
+	{0x1160, 40, v3_getdents, "V3(Getdents)"},
+	{0x1170, 32, v3_stat, "V3(FileStat)"},
+	{0x1180, 24, v3_fstat, "V3(FileFstat)"},
+	{0x1190, 24, v3_mkdir, "V3(Mkdir)"},
 };
+
+uint64_t hermit_call_count(void *state, size_t i, const char **name)
+{
+	const struct hermit *h = state;
+
+	_Static_assert(GYVE_ARRAY_SIZE(calls) <= GYVE_ARRAY_SIZE(h->calls), "a counter for each");
+	*name = i < GYVE_ARRAY_SIZE(calls) ? calls[i].name : NULL;
+	return *name ? __atomic_load_n(&h->calls[i], __ATOMIC_RELAXED) : 0;
+}
 
 /* Version 1 passes the argument in the dword written, later ones in rdi; aarch64 always in x8. */
 static bool get_argument(struct call *c, uint64_t number)
@@ -384,6 +412,7 @@ static enum gyve_access_result call(struct call *c, uint64_t number)
 	for (size_t i = 0; i < GYVE_ARRAY_SIZE(calls); i++) {
 		if (calls[i].number != number)
 			continue;
+		__atomic_fetch_add(&c->h->calls[i], 1, __ATOMIC_RELAXED);
 		if (!get_argument(c, number)) {
 			gyve_err_set(c->err, -EIO, "hypercall 0x%" PRIx64 ": the vCPU's registers cannot be read", number);
 			return GYVE_ACCESS_CRASH;

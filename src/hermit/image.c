@@ -75,5 +75,6 @@ const struct gyve_platform_ops gyve_platform_hermit = {
 	.load = load,
 	.cpu_init = hermit_cpu_init,
 	.access = hermit_access,
+	.call_count = hermit_call_count,
 	.destroy = destroy,
 };

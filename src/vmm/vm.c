@@ -6,10 +6,12 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 
 /* First that takes the image. */
 static const struct gyve_platform_ops *const platforms[] = {&gyve_platform_hermit, &gyve_platform_bare,
@@ -279,25 +281,54 @@ static const char *const exit_names[] = {
 	[GYVE_EXIT_UNKNOWN] = "unknown",
 };
 
+static void __attribute__((format(printf, 4, 5))) add_stat(struct gyve_stat *s, size_t *n, uint64_t count, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(s[*n].name, sizeof(s[*n].name), fmt, ap);
+	va_end(ap);
+	s[(*n)++].count = count;
+}
+
+/* All its exits, and the processor time of its thread. */
+static void add_vcpu_stats(const struct gyve_vcpu *v, struct gyve_stat *s, size_t *n)
+{
+	struct timespec t;
+	uint64_t count = 0;
+	clockid_t clock;
+
+	for (size_t k = 0; k < GYVE_ARRAY_SIZE(exit_names); k++)
+		count += __atomic_load_n(&v->exits[k], __ATOMIC_RELAXED);
+	add_stat(s, n, count, "vCPU %u exits", v->index);
+	if (v->has_thread && pthread_getcpuclockid(v->thread, &clock) == 0 && clock_gettime(clock, &t) == 0)
+		add_stat(s, n, (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000, "vCPU %u microseconds", v->index);
+}
+
 ssize_t gyve_vm_stats(struct gyve_vm *vm, struct gyve_stat **ret)
 {
+	enum { CALLS_MAX = 64 };
 	size_t n = 0;
 
 	pthread_mutex_lock(&vm->book_lock);
-	struct gyve_stat *s = calloc(GYVE_ARRAY_SIZE(exit_names) + vm->nassists, sizeof(*s));
+	struct gyve_stat *s = calloc(GYVE_ARRAY_SIZE(exit_names) + CALLS_MAX + vm->nassists + 2 * vm->ncpus, sizeof(*s));
 	for (size_t k = 0; s && k < GYVE_ARRAY_SIZE(exit_names); k++) {
 		uint64_t count = 0;
 		for (unsigned i = 0; i < vm->ncpus; i++)
 			count += __atomic_load_n(&vm->cpus[i].exits[k], __ATOMIC_RELAXED);
-		if (!count)
-			continue;
-		snprintf(s[n].name, sizeof(s[n].name), "exit %s", exit_names[k]);
-		s[n++].count = count;
+		if (count)
+			add_stat(s, &n, count, "exit %s", exit_names[k]);
 	}
-	for (size_t i = 0; s && i < vm->nassists; i++) {
-		snprintf(s[n].name, sizeof(s[n].name), "assist %s", vm->assists[i].mnemonic);
-		s[n++].count = vm->assists[i].count;
+	const char *name = "";
+	for (size_t i = 0; s && vm->platform->call_count && i < CALLS_MAX && name; i++) {
+		uint64_t count = vm->platform->call_count(vm->platform_state, i, &name);
+		if (count)
+			add_stat(s, &n, count, "Hypercall(%s)", name);
 	}
+	for (size_t i = 0; s && i < vm->nassists; i++)
+		add_stat(s, &n, vm->assists[i].count, "assist %s", vm->assists[i].mnemonic);
+	for (unsigned i = 0; s && i < vm->ncpus; i++)
+		add_vcpu_stats(&vm->cpus[i], s, &n);
 	pthread_mutex_unlock(&vm->book_lock);
 	if (!s)
 		return -ENOMEM;

@@ -165,4 +165,5 @@ test_term_signal() {
 test_stats() {
 	gyve_run 0 --stats "$GUESTS/sample"
 	grep -qE '[a-z]+ +[0-9]+$' "$T/gyve.err" || fail "no statistics on standard error"
+	grep -qE '^vCPU 0 exits +[1-9]' "$T/gyve.err" || fail "no sum of the vCPU"
 }

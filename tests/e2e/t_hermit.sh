@@ -8,8 +8,9 @@ need_hermit() {
 
 test_hermit_runs() {
 	need_hermit
-	gyve_run 0 "$hermit_image"
+	gyve_run 0 --stats "$hermit_image"
 	grep -q 'Hello, world!' "$T/gyve.out" || fail "no greeting in the output"
+	grep -qE '^Hypercall\(V1\(Exit\)\) +1$' "$T/gyve.err" || fail "its exit is not counted"
 }
 
 # A variable of the kernel, in a page full of others, from before the first instruction on.
