@@ -16,7 +16,7 @@ enum {
 	GYVE_REGS_ALL = 31,
 	/* aarch64, where each register costs an ioctl: parts of those above that can be had alone */
 	GYVE_REGS_PC = 32,       /**< pc and pstate */
-	GYVE_REGS_PC_ONLY = 128, /**< to be read, not to be changed */
+	GYVE_REGS_PC_ONLY = 256, /**< to be read, not to be changed */
 	GYVE_REGS_MSR = 128,     /**< x86_64: the MSRs of msr[]; fetched only for themselves */
 	GYVE_REGS_MMU = 64,      /**< what gyve_mmu_from_regs() reads */
 };
