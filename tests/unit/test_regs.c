@@ -362,6 +362,29 @@ static void test_modes(void **state)
 	assert_int_equal(gyve_x86_mode_bits(&regs), 32);
 }
 
+static void test_msr_names(void **state)
+{
+	static const char *const bad[] = {"", "nothing", "0x100000000", "12x", "ia32_", "S3_0_C1_C0_0", "-1"};
+	uint32_t index;
+
+	(void)state;
+	assert_int_equal(gyve_msr_find(GYVE_X86_64, "lstar", &index), 0);
+	assert_int_equal(index, 0xc0000082);
+	assert_int_equal(gyve_msr_find(GYVE_X86_64, "IA32_PAT", &index), 0);
+	assert_int_equal(index, 0x277);
+	assert_int_equal(gyve_msr_find(GYVE_X86_64, "0xffffffff", &index), 0);
+	for (size_t i = 0; i < GYVE_ARRAY_SIZE(bad); i++)
+		assert_int_equal(gyve_msr_find(GYVE_X86_64, bad[i], &index), -EINVAL);
+	assert_int_equal(gyve_msr_find(GYVE_AARCH64, "s3_0_c12_c0_0", &index), 0);
+	assert_int_equal(index, 0xc600);
+	assert_int_equal(gyve_msr_find(GYVE_AARCH64, "vbar_el1", &index), 0);
+	assert_int_equal(index, 0xc600);
+	assert_int_equal(gyve_msr_find(GYVE_AARCH64, "S3_8_C1_C0_0", &index), -EINVAL);
+	assert_int_equal(gyve_msr_find(GYVE_AARCH64, "S3_0_C16_C0_0", &index), -EINVAL);
+	assert_int_equal(gyve_msr_find(GYVE_AARCH64, "S3_0_C1_C0_0x", &index), -EINVAL);
+	assert_int_equal(gyve_msr_find(GYVE_AARCH64, "0x10000", &index), -EINVAL);
+}
+
 static void put_st(unsigned i, uint16_t exponent, uint64_t mantissa)
 {
 	memcpy(regs.x86.xsave + ST + 16 * i, &mantissa, 8);
@@ -485,6 +508,7 @@ int main(void)
 		cmocka_unit_test(test_sve),
 		cmocka_unit_test(test_avx512),
 		cmocka_unit_test(test_modes),
+		cmocka_unit_test(test_msr_names),
 		cmocka_unit_test(test_tables),
 		cmocka_unit_test(test_numbers),
 		cmocka_unit_test(test_find),
