@@ -161,6 +161,9 @@ struct gyve_backend_ops {
 	int (*msr)(struct gyve_bvcpu *v, bool write, uint32_t index, uint64_t *val);
 	/** A register of the interrupt controller as vCPU v sees it, without side effects. NULL: there is no controller. */
 	int (*irq_reg)(struct gyve_bvcpu *v, enum gyve_irq_part part, uint32_t reg, uint64_t *ret);
+	/** Level of an interrupt line and message-signalled interrupts, as in struct gyve_dev_host. NULL: no controller. */
+	int (*irq)(struct gyve_bvm *vm, unsigned line, bool level);
+	int (*msi)(struct gyve_bvm *vm, uint64_t addr, uint32_t data);
 	/** Bytes the program wrote at hva (guest memory) shall be what the guest executes. NULL: they are. */
 	void (*sync_code)(void *hva, uint64_t len);
 	/** Back to the state right after vcpu_create. */

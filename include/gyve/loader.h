@@ -54,6 +54,7 @@ int gyve_elf_copy(const struct gyve_elf *elf, const struct gyve_memmap *mem, uin
 int gyve_elf_relocate(const struct gyve_elf *elf, const struct gyve_memmap *mem, uint64_t bias, struct gyve_err *err);
 
 struct gyve_filemap;
+struct gyve_dev_host;
 
 /** What the user asked for; borrowed strings. */
 struct gyve_boot_params {
@@ -131,6 +132,8 @@ struct gyve_platform_ops {
 	/** Initial registers of vCPU n: r holds its reset state; change what the platform defines. GPR and SYS groups are
 	 * stored. */
 	void (*cpu_init)(void *state, unsigned cpu, struct gyve_regs *r);
+	/** Make the devices, before the first access: host is borrowed for the life of the state. NULL: it has none. */
+	int (*attach)(void *state, const struct gyve_dev_host *host, struct gyve_err *err);
 	/** EXIT: *code holds the guest's exit code. CRASH: err says why. */
 	enum gyve_access_result (*access)(void *state, struct gyve_access *a, int *code, struct gyve_err *err);
 	/** How often the guest has made call i, and in *name what it is called: NULL behind the last. NULL: no calls. */

@@ -154,6 +154,7 @@ struct gyve_stat {
 	char name[40];
 	uint64_t count;
 };
-/** Exits by kind, hypercalls, and assists by mnemonic, summed over vCPUs; then each vCPU's exits and processor time. Returns entries (malloced array in *ret, caller frees). */
+/** Exits by kind, hypercalls, and assists by mnemonic, summed over vCPUs; then each vCPU's exits and processor time. Returns
+ * entries (malloced array in *ret, caller frees). */
 ssize_t gyve_vm_stats(struct gyve_vm *vm, struct gyve_stat **ret);
 #endif

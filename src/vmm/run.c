@@ -263,6 +263,7 @@ static void finish_stop(struct gyve_vm *vm)
 	struct gyve_stop stop = {.kind = GYVE_STOP_INTERRUPT};
 
 	vm->over = NULL;
+	dev_pause(vm);
 	if (vm->ops->clock_hold)
 		vm->ops->clock_hold(vm->cpus[0].b, true);
 	bp_lower(vm);
@@ -509,6 +510,7 @@ int gyve_run_resume(struct gyve_vm *vm, const struct gyve_resume *actions)
 		vm->report.kind = GYVE_STOP_NONE;
 		if (vm->ops->clock_hold)
 			vm->ops->clock_hold(vm->cpus[0].b, false);
+		dev_resume(vm);
 		vm->phase = PHASE_RUNNING;
 		next_over(vm);
 	}

@@ -94,8 +94,11 @@ int run_init(struct gyve_vm *vm, struct gyve_err *err)
 		if (r < 0)
 			return r;
 	}
+	int r = dev_start(vm, err);
+	if (r < 0)
+		return r;
 	for (unsigned i = 0; i < vm->ncpus; i++) {
-		int r = create_thread(&vm->cpus[i], err);
+		r = create_thread(&vm->cpus[i], err);
 		if (r < 0)
 			return r;
 	}

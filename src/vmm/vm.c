@@ -140,7 +140,8 @@ static int create(struct gyve_vm *vm, struct gyve_err *err)
 	r = vm->platform->plan(vm->elf, boot, &vm->opt.out, &vm->layout, &vm->platform_state, err);
 	if (r < 0)
 		return gyve_err_prefix(err, "%s", boot->path);
-	if ((r = map_ram(vm, err)) < 0 || (r = load(vm, err)) < 0 || (r = init_vcpus(vm, err)) < 0)
+	if ((r = map_ram(vm, err)) < 0 || (r = dev_init(vm, err)) < 0 || (r = load(vm, err)) < 0 ||
+	    (r = init_vcpus(vm, err)) < 0)
 		return r;
 	return run_init(vm, err);
 }
@@ -191,8 +192,10 @@ void gyve_vm_destroy(struct gyve_vm *vm)
 		if (vm->cpus[i].b)
 			vm->ops->vcpu_destroy(vm->cpus[i].b);
 	free(vm->cpus);
+	dev_stop(vm);
 	if (vm->platform_state)
 		vm->platform->destroy(vm->platform_state);
+	dev_deinit(vm);
 	vm->ops->vm_destroy(vm->b);
 	bp_deinit(vm);
 	page_deinit(vm);

@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "gyve/assist.h"
+#include "gyve/dev.h"
 #include "gyve/vm.h"
 #include "step_a64.h"
 
@@ -157,6 +158,7 @@ struct gyve_vm {
 	uint64_t next_seq;
 	struct gyve_stop report; /**< the stop to be taken; kind NONE: taken */
 	int event_fd;
+	struct gyve_dev_host dev; /**< loop NULL: the platform has no devices */
 
 	/* the breakpoint book, under book_lock (recursive; taken after lock when both are held) */
 	pthread_mutex_t book_lock;
@@ -269,6 +271,16 @@ bool page_blames(struct gyve_vcpu *v, const struct gyve_exit *e);
 /** For a step with v->lift set: alone, everything free; and as before. */
 void page_lift(struct gyve_vcpu *v);
 void page_lower(struct gyve_vcpu *v);
+
+/* --- devices.c: the platform's devices and their thread. Nothing happens where it has none. */
+
+int dev_init(struct gyve_vm *vm, struct gyve_err *err);
+int dev_start(struct gyve_vm *vm, struct gyve_err *err);
+/** Everybody is out, and will go on. vm->lock is held. */
+void dev_pause(struct gyve_vm *vm);
+void dev_resume(struct gyve_vm *vm);
+void dev_stop(struct gyve_vm *vm);
+void dev_deinit(struct gyve_vm *vm);
 
 /* --- cond.c */
 

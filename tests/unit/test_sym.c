@@ -40,7 +40,6 @@ static int setup(void **state)
 	return image == MAP_FAILED ? -1 : 0;
 }
 
-
 static bool has_section(const char *name)
 {
 	const Elf64_Ehdr *eh = (const void *)image;

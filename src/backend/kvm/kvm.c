@@ -366,6 +366,24 @@ static int reset(struct gyve_bvcpu *v)
 	return r < 0 ? r : kvm_host_reset(v);
 }
 
+static int irq(struct gyve_bvm *vm, unsigned line, bool level)
+{
+#ifdef __aarch64__
+	line = KVM_ARM_IRQ_TYPE_SPI << KVM_ARM_IRQ_TYPE_SHIFT | (line + 32);
+#endif
+	struct kvm_irq_level l = {.irq = line, .level = level};
+
+	return kvm_ioctl(vm->fd, KVM_IRQ_LINE, &l);
+}
+
+static int msi(struct gyve_bvm *vm, uint64_t addr, uint32_t data)
+{
+	struct kvm_msi m = {.address_lo = (uint32_t)addr, .address_hi = (uint32_t)(addr >> 32), .data = data};
+	int r = kvm_ioctl(vm->fd, KVM_SIGNAL_MSI, &m);
+
+	return r < 0 ? r : 0;
+}
+
 const struct gyve_backend_ops gyve_backend_kvm = {
 	.name = "kvm",
 	.vm_create = vm_create,
@@ -388,6 +406,8 @@ const struct gyve_backend_ops gyve_backend_kvm = {
 	.translate = kvm_host_translate,
 	.msr = kvm_host_msr,
 	.irq_reg = kvm_host_irq_reg,
+	.irq = irq,
+	.msi = msi,
 #ifdef __aarch64__
 	.sync_code = kvm_host_sync_code,
 	.clock_hold = kvm_host_clock_hold,
