@@ -15,14 +15,14 @@ static size_t reg_size(const struct gdbstub *s, unsigned reg)
 	return n < MAX_REG ? n : MAX_REG;
 }
 
-/* Append one register to the open reply. 0, or what the op said. */
-static int put_reg(struct gdbstub *s, int tid, unsigned reg, struct gdbstub_err *err)
+/* Append one register to the open reply. 0, or what the op said; refuse: also of one that is unavailable. */
+static int put_reg(struct gdbstub *s, int tid, unsigned reg, bool refuse, struct gdbstub_err *err)
 {
 	char value[MAX_REG] = {0};
 	size_t n = reg_size(s, reg);
 	int ret = s->ops->read_reg(s->ctx, tid, reg, value, err);
 
-	if (ret == -ENODATA) {
+	if (ret == -ENODATA && !refuse) {
 		for (size_t i = 0; i < n; i++)
 			gdbstub_reply_raw(s, "xx", 2);
 		return 0;
@@ -38,10 +38,11 @@ static void send_regs(struct gdbstub *s, unsigned first, unsigned end)
 	struct gdbstub_err err = {0};
 	int tid = gdbstub_general_thread(s), ret = tid ? 0 : -ESRCH;
 	size_t start = s->out.len;
+	bool refuse = s->features & GDBSTUB_CLIENT_LLDB && end - first == 1; /* it takes "xx" for a value */
 
 	gdbstub_reply_begin(s);
 	for (unsigned i = first; i < end && ret == 0; i++)
-		ret = put_reg(s, tid, i, &err);
+		ret = put_reg(s, tid, i, refuse, &err);
 	if (ret == 0) {
 		gdbstub_reply_end_rle(s);
 		return;

@@ -66,6 +66,7 @@ void gdbstub_send_stop(struct gdbstub *s, const struct gdbstub_stop *stop)
 		gdbstub_reply_fmt(s, "T%02xthread:%x;", (unsigned)stop->signal & 0xff, (unsigned)stop->tid);
 		put_reason(s, stop);
 		put_expedited(s, stop->tid);
+		gdbstub_lldb_stop(s, stop);
 	}
 	gdbstub_reply_end(s);
 }
@@ -325,7 +326,9 @@ static void end_by_kill(struct gdbstub *s)
 
 GDBSTUB_HANDLER(kill)
 {
-	(void)c; /* nothing to answer, and nothing to misunderstand */
+	(void)c; /* nothing to misunderstand; gdb wants no answer, lldb one */
+	if (s->features & GDBSTUB_CLIENT_LLDB)
+		gdbstub_reply(s, "X09");
 	end_by_kill(s);
 }
 

@@ -33,6 +33,8 @@ struct gdbstub_reg {
 	const char *group; /**< NULL: none */
 	const struct gdbstub_flags *flags;
 	bool readonly;
+	int16_t dwarf;       /**< DWARF number + 1; 0: none */
+	const char *generic; /**< "pc", "sp", "fp", "ra", "flags", "arg1" ... as lldb calls it; NULL: none */
 };
 struct gdbstub_arch {
 	const char *name;  /**< "i386:x86-64" */
@@ -41,6 +43,7 @@ struct gdbstub_arch {
 	unsigned nregs;
 	unsigned ng;                     /**< registers [0, ng) make up the g packet; the rest are read with p */
 	unsigned pc_reg, sp_reg, fp_reg; /**< sent with stop replies (expedited) */
+	const char *triple;              /**< "x86_64-unknown-none"; NULL: lldb finds out otherwise */
 };
 
 enum gdbstub_stop_kind {
@@ -67,6 +70,13 @@ struct gdbstub_resume {
 	enum gdbstub_action act;
 	int signal;
 	uint64_t start, end;
+};
+
+enum { GDBSTUB_PERM_R = 1, GDBSTUB_PERM_W = 2, GDBSTUB_PERM_X = 4 };
+/** A stretch of addresses that are alike. */
+struct gdbstub_region {
+	uint64_t start, end_incl;
+	unsigned perms; /**< 0: nothing is mapped */
 };
 
 /** Text a refused request may carry (sent as E.text when the client reads it). */
@@ -96,6 +106,8 @@ struct gdbstub_ops {
 	ssize_t (*read_mem)(void *ctx, int tid, uint64_t addr, void *buf, size_t len, struct gdbstub_err *err);
 	/** All of len or a negative errno. */
 	int (*write_mem)(void *ctx, int tid, uint64_t addr, const void *buf, size_t len, struct gdbstub_err *err);
+	/** The region that addr is in; it may be told in pieces. */
+	int (*mem_region)(void *ctx, int tid, uint64_t addr, struct gdbstub_region *ret, struct gdbstub_err *err);
 	/** type 0..4 as in Z packets; kind: instruction length or watched bytes. -EOPNOTSUPP: empty reply. */
 	int (*insert_point)(void *ctx, int type, uint64_t addr, uint64_t kind, struct gdbstub_err *err);
 	/** The conditions of a point of type 0 or 1 that is inserted, in place of those it had: it stops where one of them is

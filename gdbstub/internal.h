@@ -12,6 +12,10 @@ enum gdbstub_feature {
 	GDBSTUB_CLIENT_SWBREAK = 1 << 0,
 	GDBSTUB_CLIENT_HWBREAK = 1 << 1,
 	GDBSTUB_CLIENT_ERROR_MESSAGE = 1 << 2,
+	GDBSTUB_CLIENT_LLDB = 1 << 3,
+	GDBSTUB_CLIENT_THREAD_SUFFIX = 1 << 4,
+	GDBSTUB_CLIENT_LIST_THREADS = 1 << 5,
+	GDBSTUB_CLIENT_ERROR_STRINGS = 1 << 6, /**< lldb: Enn;TEXT in hex */
 };
 
 enum gdbstub_frame_state { FRAME_IDLE, FRAME_BODY, FRAME_COUNT, FRAME_SUM_HIGH, FRAME_SUM_LOW };
@@ -26,6 +30,8 @@ struct gdbstub_frame {
 	char high;
 	bool escaped, malformed, oversize;
 };
+
+enum { GDBSTUB_SAVED = 4 };
 
 struct gdbstub {
 	const struct gdbstub_arch *arch;
@@ -45,8 +51,11 @@ struct gdbstub {
 	bool over;    /**< no more packets are taken */
 	bool detached;
 	bool in_monitor;
-	int g_tid; /**< Hg; 0: any */
-	int c_tid; /**< Hc; 0: any, -1: all */
+	int g_tid;                               /**< Hg; 0: any */
+	int c_tid;                               /**< Hc; 0: any, -1: all */
+	int suffix_tid;                          /**< the thread that the packet in hand names itself; 0: none */
+	struct gdbstub_buf saved[GDBSTUB_SAVED]; /**< QSaveRegisterState number i is in i modulo GDBSTUB_SAVED */
+	unsigned saved_id;
 
 	int *tids; /**< the last answer of ops->threads */
 	size_t ntids, max_tids;
@@ -64,7 +73,7 @@ struct gdbstub {
 /** Ask the target for its threads. Returns their number; they are in s->tids. */
 size_t gdbstub_threads(struct gdbstub *s);
 bool gdbstub_thread_exists(struct gdbstub *s, int tid);
-/** The thread of g, p, m, ...: Hg's, else the first; 0 if there is none. */
+/** The thread of g, p, m, ...: the packet's own, else Hg's, else the first; 0 if there is none. */
 int gdbstub_general_thread(struct gdbstub *s);
 /** What people read about a thread; "" when nothing is known. */
 void gdbstub_describe_thread(struct gdbstub *s, int tid, char *buf, size_t size);
@@ -106,6 +115,12 @@ void gdbstub_announce_objects(struct gdbstub *s);
 
 /* cmd_run.c */
 void gdbstub_send_stop(struct gdbstub *s, const struct gdbstub_stop *stop);
+
+/* cmd_lldb.c */
+/** Take the thread off the end of c, if it is named there. false: there is no such thread. */
+bool gdbstub_take_suffix(struct gdbstub *s, struct gdbstub_cur *c);
+/** Append what lldb wants to know of a stop to its open reply. */
+void gdbstub_lldb_stop(struct gdbstub *s, const struct gdbstub_stop *stop);
 
 /* Handlers, by the packets' names; c stands behind the name. */
 #define GDBSTUB_HANDLER(name) void gdbstub_cmd_##name(struct gdbstub *s, struct gdbstub_cur *c)
@@ -154,4 +169,15 @@ GDBSTUB_HANDLER(monitor);
 GDBSTUB_HANDLER(trace_status);
 GDBSTUB_HANDLER(xfer);
 GDBSTUB_HANDLER(file);
+GDBSTUB_HANDLER(thread_suffix);
+GDBSTUB_HANDLER(list_in_stop);
+GDBSTUB_HANDLER(error_strings);
+GDBSTUB_HANDLER(host_info);
+GDBSTUB_HANDLER(process_info);
+GDBSTUB_HANDLER(memory_region);
+GDBSTUB_HANDLER(register_info);
+GDBSTUB_HANDLER(save_regs);
+GDBSTUB_HANDLER(restore_regs);
+GDBSTUB_HANDLER(thread_stop);
+GDBSTUB_HANDLER(threads_json);
 #endif

@@ -196,10 +196,11 @@ void gdbstub_reply_error(struct gdbstub *s, int code, const char *fmt, ...)
 {
 	char text[500];
 	va_list ap;
+	bool in_hex = s->features & GDBSTUB_CLIENT_ERROR_STRINGS;
 
 	if (code < 0)
 		code = -code;
-	if (!(s->features & GDBSTUB_CLIENT_ERROR_MESSAGE)) {
+	if (!in_hex && !(s->features & GDBSTUB_CLIENT_ERROR_MESSAGE)) {
 		gdbstub_reply_begin(s);
 		gdbstub_reply_fmt(s, "E%02x", code > 0 && code < 256 ? (unsigned)code : 1u);
 		gdbstub_reply_end(s);
@@ -210,7 +211,12 @@ void gdbstub_reply_error(struct gdbstub *s, int code, const char *fmt, ...)
 	va_end(ap);
 	make_plain(text);
 	gdbstub_reply_begin(s);
-	gdbstub_reply_fmt(s, "E.%s", text);
+	if (in_hex) {
+		gdbstub_reply_fmt(s, "E%02x;", code > 0 && code < 256 ? (unsigned)code : 1u);
+		gdbstub_reply_hex(s, text, strlen(text));
+	} else {
+		gdbstub_reply_fmt(s, "E.%s", text);
+	}
 	gdbstub_reply_end(s);
 }
 

@@ -34,6 +34,8 @@ void gdbstub_destroy(struct gdbstub *s)
 	gdbstub_buf_free(&s->last);
 	gdbstub_buf_free(&s->console);
 	gdbstub_buf_free(&s->xfer);
+	for (unsigned i = 0; i < GDBSTUB_SAVED; i++)
+		gdbstub_buf_free(&s->saved[i]);
 	free(s->in.data);
 	free(s->scratch);
 	free(s->tids);
@@ -166,6 +168,8 @@ bool gdbstub_thread_exists(struct gdbstub *s, int tid)
 
 int gdbstub_general_thread(struct gdbstub *s)
 {
+	if (s->suffix_tid > 0)
+		return s->suffix_tid;
 	if (s->g_tid > 0 && gdbstub_thread_exists(s, s->g_tid))
 		return s->g_tid;
 	return gdbstub_threads(s) ? s->tids[0] : 0;

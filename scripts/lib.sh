@@ -29,6 +29,7 @@ package_table() {
 		check  cmd  clang                clang
 		check  cmd  clang-format         clang-format
 		check  cmd  python3              python3
+		check  cmd  lldb-14|lldb         lldb
 		check  cmd  git                  git
 		check  cmd  xz                   xz-utils
 		cross-aarch64 cmd  aarch64-linux-gnu-gcc                  gcc-aarch64-linux-gnu

@@ -51,6 +51,35 @@ static int build_flags(struct gyve_glue *g, const struct gyve_arch *a)
 	return 0;
 }
 
+/* What lldb calls registers of every architecture by. */
+static const char *generic_name(const struct gyve_arch *a, const char *name)
+{
+	static const struct {
+		enum gyve_arch_id arch;
+		const char *name, *generic;
+	} table[] = {
+		{GYVE_X86_64, "rip", "pc"},   {GYVE_X86_64, "rsp", "sp"},       {GYVE_X86_64, "rbp", "fp"},
+		{GYVE_X86_64, "eip", "pc"},   {GYVE_X86_64, "esp", "sp"},       {GYVE_X86_64, "ebp", "fp"},
+		{GYVE_X86_64, "rdi", "arg1"}, {GYVE_X86_64, "rsi", "arg2"},     {GYVE_X86_64, "rdx", "arg3"},
+		{GYVE_X86_64, "rcx", "arg4"}, {GYVE_X86_64, "eflags", "flags"}, {GYVE_AARCH64, "pc", "pc"},
+		{GYVE_AARCH64, "sp", "sp"},   {GYVE_AARCH64, "x29", "fp"},      {GYVE_AARCH64, "x30", "ra"},
+		{GYVE_AARCH64, "x0", "arg1"}, {GYVE_AARCH64, "x1", "arg2"},     {GYVE_AARCH64, "x2", "arg3"},
+		{GYVE_AARCH64, "x3", "arg4"}, {GYVE_AARCH64, "cpsr", "flags"},
+	};
+
+	for (size_t i = 0; i < GYVE_ARRAY_SIZE(table); i++)
+		if (table[i].arch == a->id && strcmp(table[i].name, name) == 0)
+			return table[i].generic;
+	return NULL;
+}
+
+static const char *triple_of(const struct gyve_arch *a)
+{
+	if (a->id == GYVE_AARCH64)
+		return "aarch64-unknown-none";
+	return gyve_reg_find(a, "rip") ? "x86_64-unknown-none" : "i386-unknown-none";
+}
+
 static int build_arch(struct gyve_glue *g, const struct gyve_arch *a)
 {
 	g->regs = calloc(a->nregs, sizeof(*g->regs));
@@ -66,10 +95,13 @@ static int build_arch(struct gyve_glue *g, const struct gyve_arch *a)
 			.feature = row->feature,
 			.group = row->gdb_group,
 			.readonly = row->readonly,
+			.dwarf = (int16_t)(row->dwarf + 1),
+			.generic = generic_name(a, row->name),
 		};
 		if (g->arch.ng == i && in_g_packet(row->feature))
 			g->arch.ng = i + 1;
 	}
+	g->arch.triple = triple_of(a);
 	g->arch.pc_reg = reg_number(a, "rip", "eip", "pc");
 	g->arch.sp_reg = reg_number(a, "rsp", "esp", "sp");
 	g->arch.fp_reg = reg_number(a, "rbp", "ebp", "x29");

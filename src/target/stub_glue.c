@@ -244,35 +244,6 @@ static int glue_monitor(void *ctx, struct gdbstub *s, const char *cmd, struct gd
 	return give_err(out, &err, gyve_monitor(g->target, g->cpu, cmd, &sink, &err));
 }
 
-static int glue_object(void *ctx, const char *object, const char *annex, const void **ret, size_t *len)
-{
-	/* All of the address space is memory: what is really there the walk decides. Two halves, as gdb's ends are exclusive.
-	 */
-	static const char map[] = "<?xml version=\"1.0\"?>\n"
-				  "<!DOCTYPE memory-map PUBLIC \"+//IDN gnu.org//DTD GDB Memory Map V1.0//EN\" "
-				  "\"http://sourceware.org/gdb/gdb-memory-map.dtd\">\n"
-				  "<memory-map>"
-				  "<memory type=\"ram\" start=\"0x0\" length=\"0x8000000000000000\"/>"
-				  "<memory type=\"ram\" start=\"0x8000000000000000\" length=\"0x8000000000000000\"/>"
-				  "</memory-map>\n";
-	struct gyve_glue *g = ctx;
-
-	(void)annex; /* exec-file: a process id; there is one image */
-	if (strcmp(object, "memory-map") == 0) {
-		*ret = map;
-		*len = sizeof(map) - 1;
-		return 0;
-	}
-	if (strcmp(object, "exec-file") == 0) {
-		if (!g->target->image)
-			return -ENOENT;
-		*ret = g->target->image;
-		*len = strlen(g->target->image);
-		return 0;
-	}
-	return -EOPNOTSUPP;
-}
-
 static int glue_offsets(void *ctx, uint64_t *bias)
 {
 	struct gyve_glue *g = ctx;
@@ -371,7 +342,8 @@ static const struct gdbstub_ops glue_ops = {
 	.kill = glue_kill,
 	.clear_points = glue_clear_points,
 	.monitor = glue_monitor,
-	.object = glue_object,
+	.mem_region = gyve_glue_mem_region,
+	.object = gyve_glue_object,
 	.offsets = glue_offsets,
 	.file_open = glue_file_open,
 	.file_pread = glue_file_pread,

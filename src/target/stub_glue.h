@@ -26,6 +26,9 @@ void gyve_glue_deinit(struct gyve_glue *g);
 /** Describe the machine as it is to be described now (glue_arch.c). -ENOMEM: the old description stays. */
 int gyve_glue_describe(struct gyve_glue *g);
 void gyve_glue_undescribe(struct gyve_glue *g);
+/* ops of libgdbstub, as its header has them (glue_objects.c) */
+int gyve_glue_object(void *ctx, const char *object, const char *annex, const void **ret, size_t *len);
+int gyve_glue_mem_region(void *ctx, int tid, uint64_t addr, struct gdbstub_region *ret, struct gdbstub_err *out);
 /** Tell the client about a stop; a crash brings its paragraph to the client's console first. */
 void gyve_glue_report(struct gyve_glue *g, const struct gyve_stop *stop);
 #endif

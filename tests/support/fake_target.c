@@ -10,22 +10,23 @@ static const struct gdbstub_flags state_flags = {"fake_state", 4, state_fields, 
 static const struct gdbstub_field wide_fields[] = {{"A<&\">", 0, 0}, {"WIDE", 8, 63}};
 static const struct gdbstub_flags wide_flags = {"fake_wide", 8, wide_fields, 2};
 static const struct gdbstub_reg regs[FAKE_NREGS] = {
-	{"fp", 64, "data_ptr", "org.fake.core", "general", NULL, false},
-	{"sp", 64, "data_ptr", "org.fake.core", "general", NULL, false},
-	{"pc", 64, "code_ptr", "org.fake.core", "general", NULL, false},
-	{"state", 32, "fake_state", "org.fake.core", "general", &state_flags, false},
-	{"state2", 32, "fake_state", "org.fake.core", NULL, &state_flags, false},
-	{"missing", 64, "int64", "org.fake.core", NULL, NULL, false},
-	{"v0", 128, "vec128", "org.fake.vector", "vector", NULL, false},
-	{"v1", 128, "vec128", "org.fake.vector", "vector", NULL, false},
-	{"y0", 256, "vec256", "org.fake.wide", "vector", NULL, false},
-	{"id", 64, "fake_wide", "org.fake.system", "system", &wide_flags, true},
-	{"ctl", 32, "fake_state", "org.fake.system", "system", &state_flags, false},
-	{"byte", 8, "uint8", "org.fake.system", "system", NULL, false},
-	{"st0", 80, "i387_ext", "org.fake.system", "float", NULL, false},
-	{"u", 128, "uint128", "org.fake.system", "system", NULL, false},
+	{"fp", 64, "data_ptr", "org.fake.core", "general", NULL, false, 6 + 1, "fp"},
+	{"sp", 64, "data_ptr", "org.fake.core", "general", NULL, false, 0, NULL},
+	{"pc", 64, "code_ptr", "org.fake.core", "general", NULL, false, 0, NULL},
+	{"state", 32, "fake_state", "org.fake.core", "general", &state_flags, false, 0, NULL},
+	{"state2", 32, "fake_state", "org.fake.core", NULL, &state_flags, false, 0, NULL},
+	{"missing", 64, "int64", "org.fake.core", NULL, NULL, false, 0, NULL},
+	{"v0", 128, "vec128", "org.fake.vector", "vector", NULL, false, 0, NULL},
+	{"v1", 128, "vec128", "org.fake.vector", "vector", NULL, false, 0, NULL},
+	{"y0", 256, "vec256", "org.fake.wide", "vector", NULL, false, 0, NULL},
+	{"id", 64, "fake_wide", "org.fake.system", "system", &wide_flags, true, 0, NULL},
+	{"ctl", 32, "fake_state", "org.fake.system", "system", &state_flags, false, 0, NULL},
+	{"byte", 8, "uint8", "org.fake.system", "system", NULL, false, 0, NULL},
+	{"st0", 80, "i387_ext", "org.fake.system", "float", NULL, false, 0, NULL},
+	{"u", 128, "uint128", "org.fake.system", "system", NULL, false, 0, NULL},
 };
-const struct gdbstub_arch fake_arch = {"i386:x86-64", "none", regs, FAKE_NREGS, FAKE_NG, FAKE_PC, FAKE_SP, FAKE_FP};
+const struct gdbstub_arch fake_arch = {"i386:x86-64", "none",  regs,    FAKE_NREGS,           FAKE_NG,
+				       FAKE_PC,       FAKE_SP, FAKE_FP, "x86_64-unknown-none"};
 
 const char fake_file[] = "\177ELF is what it says: #, $, } and * need escapes, "
 			 "\0"
@@ -118,6 +119,21 @@ static int write_mem(void *ctx, int tid, uint64_t addr, const void *buf, size_t 
 			return complain(err, EFAULT, "nothing is mapped there");
 	for (size_t i = 0; i < len; i++)
 		*byte_at(f, addr + i) = ((const uint8_t *)buf)[i];
+	return 0;
+}
+
+static int mem_region(void *ctx, int tid, uint64_t addr, struct gdbstub_region *ret, struct gdbstub_err *err)
+{
+	(void)ctx;
+	(void)tid;
+	if (addr == 0x5555)
+		return complain(err, EFAULT, "no tables");
+	if (addr - FAKE_LOW < FAKE_SIZE)
+		*ret = (struct gdbstub_region){FAKE_LOW, FAKE_LOW + FAKE_SIZE - 1, GDBSTUB_PERM_R | GDBSTUB_PERM_X};
+	else if (addr < FAKE_LOW)
+		*ret = (struct gdbstub_region){0, FAKE_LOW - 1, 0};
+	else
+		*ret = (struct gdbstub_region){FAKE_LOW + FAKE_SIZE, UINT64_MAX, 0};
 	return 0;
 }
 
@@ -323,6 +339,7 @@ const struct gdbstub_ops fake_ops = {
 	.write_reg = write_reg,
 	.read_mem = read_mem,
 	.write_mem = write_mem,
+	.mem_region = mem_region,
 	.insert_point = insert_point,
 	.set_conditions = set_conditions,
 	.remove_point = remove_point,
