@@ -8,7 +8,7 @@
 struct one_reg {
 	uint64_t id;
 	uint16_t offset, size; /* in struct gyve_a64_regs */
-	uint8_t group;         /* GYVE_REGS_*, any of them */
+	uint16_t group;        /* GYVE_REGS_*, any of them */
 	bool readonly;
 };
 
