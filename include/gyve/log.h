@@ -11,6 +11,7 @@ enum gyve_log_sub {
 	GYVE_LOG_GDB,
 	GYVE_LOG_HERMIT,
 	GYVE_LOG_LOAD,
+	GYVE_LOG_DEV,
 	GYVE_LOG_SUBS
 };
 

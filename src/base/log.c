@@ -10,7 +10,7 @@
 unsigned char gyve_log_levels[GYVE_LOG_SUBS] = {[0 ... GYVE_LOG_SUBS - 1] = GYVE_LOG_WARN};
 
 static const char *const level_names[] = {"off", "error", "warn", "info", "debug"};
-static const char *const sub_names[GYVE_LOG_SUBS] = {"main", "kvm", "run", "bp", "gdb", "hermit", "load"};
+static const char *const sub_names[GYVE_LOG_SUBS] = {"main", "kvm", "run", "bp", "gdb", "hermit", "load", "dev"};
 
 const char *gyve_log_name(unsigned sub)
 {

@@ -74,7 +74,7 @@ const struct option_row gyve_option_rows[] = {
 	{0, "stats", NONE, NULL, NULL, "uhyve.stats", FIELD(stats),
 	 .help = "print exits, hypercalls, assisted instructions and times at the end, on standard error"},
 	{0, "log", REQUIRED, "SPEC", FIELD(log),
-	 .help = "warn, or kvm=info,gdb=debug: main kvm run bp gdb hermit load [GYVE_LOG, RUST_LOG]"},
+	 .help = "warn, or kvm=info,gdb=debug: main kvm run bp gdb hermit load dev [GYVE_LOG, RUST_LOG]"},
 	{'h', "help", NONE, FIELD(help), .help = "this text"},
 	{'V', "version", NONE, FIELD(version), .help = "the version"},
 };
