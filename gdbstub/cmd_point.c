@@ -106,3 +106,27 @@ GDBSTUB_HANDLER(remove_point)
 	if (parse(s, c, &p))
 		answer(s, s->ops->remove_point(s->ctx, p.type, p.addr, p.kind, &err), &err);
 }
+
+/* :0, or :1 and numbers of calls to the host; without any, all of them */
+GDBSTUB_HANDLER(catch_calls)
+{
+	struct gdbstub_err err = {0};
+	uint32_t numbers[64];
+	bool on;
+	size_t n = 0;
+	int ret;
+
+	gdbstub_cur_expect(c, ':');
+	on = gdbstub_cur_hex_max(c, 1);
+	while (on && n < sizeof(numbers) / sizeof(numbers[0]) && gdbstub_cur_accept(c, ';'))
+		numbers[n++] = (uint32_t)gdbstub_cur_hex_max(c, UINT32_MAX);
+	if (!gdbstub_cur_done(c)) {
+		gdbstub_reply_malformed(s);
+		return;
+	}
+	ret = s->ops->catch_calls(s->ctx, on, numbers, n, &err);
+	if (ret < 0)
+		gdbstub_reply_op_error(s, ret, &err);
+	else
+		gdbstub_reply(s, "OK");
+}

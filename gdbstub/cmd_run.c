@@ -29,6 +29,12 @@ static void put_reason(struct gdbstub *s, const struct gdbstub_stop *stop)
 	case GDBSTUB_STOP_AWATCH:
 		gdbstub_reply_fmt(s, "awatch:%llx;", (unsigned long long)stop->addr);
 		break;
+	case GDBSTUB_STOP_CALL:
+		gdbstub_reply_fmt(s, "syscall_entry:%x;", (unsigned)stop->code);
+		break;
+	case GDBSTUB_STOP_CALL_RETURN:
+		gdbstub_reply_fmt(s, "syscall_return:%x;", (unsigned)stop->code);
+		break;
 	default:
 		break;
 	}

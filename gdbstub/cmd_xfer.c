@@ -6,11 +6,11 @@
 #include <string.h>
 
 /* Texts the target serves, besides what we write ourselves. */
-static const char *const objects[] = {"memory-map", "exec-file", "libraries", "auxv", "osdata"};
+static const char *const objects[] = {"memory-map", "exec-file", "libraries", "auxv", "osdata", "siginfo"};
 
-static int get_object(struct gdbstub *s, const char *object, const char *annex, const void **data, size_t *len)
+static int get_object(struct gdbstub *s, int tid, const char *object, const char *annex, const void **data, size_t *len)
 {
-	return s->ops->object ? s->ops->object(s->ctx, object, annex, data, len) : -EOPNOTSUPP;
+	return s->ops->object ? s->ops->object(s->ctx, tid, object, annex, data, len) : -EOPNOTSUPP;
 }
 
 void gdbstub_announce_objects(struct gdbstub *s)
@@ -19,7 +19,7 @@ void gdbstub_announce_objects(struct gdbstub *s)
 	size_t len;
 
 	for (size_t i = 0; i < sizeof(objects) / sizeof(objects[0]); i++)
-		if (get_object(s, objects[i], "", &data, &len) != -EOPNOTSUPP)
+		if (get_object(s, 0, objects[i], "", &data, &len) != -EOPNOTSUPP)
 			gdbstub_reply_fmt(s, ";qXfer:%s:read+", objects[i]);
 }
 
@@ -77,7 +77,7 @@ static int xfer_find(struct gdbstub *s, const char *object, const char *annex, u
 		return xfer_threads(s, off, data, len);
 	for (size_t i = 0; i < sizeof(objects) / sizeof(objects[0]); i++)
 		if (strcmp(object, objects[i]) == 0)
-			return get_object(s, object, annex, data, len);
+			return get_object(s, gdbstub_general_thread(s), object, annex, data, len);
 	return -EOPNOTSUPP;
 }
 

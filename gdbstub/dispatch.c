@@ -43,6 +43,7 @@ static const struct row {
 	{"s", gdbstub_cmd_step, PKT_SILENT, NEEDS(resume)},
 	{"x", gdbstub_cmd_read_binary, PKT_RUNNING, NEEDS(read_mem)},
 	{"z", gdbstub_cmd_remove_point, 0, NEEDS(remove_point)},
+	{"QCatchSyscalls", gdbstub_cmd_catch_calls, 0, NEEDS(catch_calls)},
 	{"QEnableErrorStrings", gdbstub_cmd_error_strings, PKT_RUNNING, 0},
 	{"QListThreadsInStopReply", gdbstub_cmd_list_in_stop, PKT_RUNNING, 0},
 	{"QNonStop", gdbstub_cmd_non_stop, PKT_RUNNING, 0},

@@ -53,6 +53,8 @@ enum gdbstub_stop_kind {
 	GDBSTUB_STOP_WATCH,
 	GDBSTUB_STOP_RWATCH,
 	GDBSTUB_STOP_AWATCH,
+	GDBSTUB_STOP_CALL,        /**< a call to the host (syscall_entry), number `code` */
+	GDBSTUB_STOP_CALL_RETURN, /**< syscall_return */
 	GDBSTUB_STOP_EXITED,
 	GDBSTUB_STOP_KILLED
 };
@@ -61,7 +63,7 @@ struct gdbstub_stop {
 	int tid;       /**< 1-based */
 	int signal;    /**< GDB signal number (5 TRAP, 2 INT, 11 SEGV, ...) */
 	uint64_t addr; /**< data address of a watch */
-	int code;      /**< EXITED */
+	int code;      /**< EXITED, CALL, CALL_RETURN */
 };
 
 enum gdbstub_action { GDBSTUB_NONE, GDBSTUB_CONT, GDBSTUB_STEP, GDBSTUB_RANGE, GDBSTUB_STOP };
@@ -116,6 +118,8 @@ struct gdbstub_ops {
 	int (*set_conditions)(void *ctx, int type, uint64_t addr, const struct gdbstub_expr *e, size_t n,
 			      struct gdbstub_err *err);
 	int (*remove_point)(void *ctx, int type, uint64_t addr, uint64_t kind, struct gdbstub_err *err);
+	/** Stop at calls of these numbers, n 0: of all; in place of those asked for before; on false: of none. */
+	int (*catch_calls)(void *ctx, bool on, const uint32_t *numbers, size_t n, struct gdbstub_err *err);
 	/** One entry for every thread. The stop arrives later by gdbstub_report_stop(). */
 	int (*resume)(void *ctx, const struct gdbstub_resume *r, size_t n, struct gdbstub_err *err);
 	/** ^C. */
@@ -130,9 +134,10 @@ struct gdbstub_ops {
 	/** monitor CMD: text goes out by gdbstub_monitor_print(s, ...). Returns 0 or negative errno (unknown command: -ENOENT).
 	 */
 	int (*monitor)(void *ctx, struct gdbstub *s, const char *cmd, struct gdbstub_err *err);
-	/** qXfer objects as whole texts; *ret is borrowed until the next call. -ENOENT: no such annex; -EOPNOTSUPP: no such
-	 * object. Objects asked: "memory-map", "exec-file", "libraries", "auxv", "osdata". */
-	int (*object)(void *ctx, const char *object, const char *annex, const void **ret, size_t *len);
+	/** qXfer objects as whole texts, of thread tid where they have one (0: only whether there is such an object); *ret is
+	 * borrowed until the next call. -ENOENT: no such annex; -EOPNOTSUPP: no such object. Objects asked: "memory-map",
+	 * "exec-file", "libraries", "auxv", "osdata", "siginfo". */
+	int (*object)(void *ctx, int tid, const char *object, const char *annex, const void **ret, size_t *len);
 	/** Relocation of the image for qOffsets (Text=..;Data=..;Bss=..). -ENOENT: none. */
 	int (*offsets)(void *ctx, uint64_t *bias);
 	/** vFile: host files the client may read. Returns a fd >= 0 or negative errno. Only what ops->object("exec-file") named

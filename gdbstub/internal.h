@@ -155,6 +155,7 @@ GDBSTUB_HANDLER(thread_alive);
 GDBSTUB_HANDLER(must_reply_empty);
 GDBSTUB_HANDLER(insert_point);
 GDBSTUB_HANDLER(remove_point);
+GDBSTUB_HANDLER(catch_calls);
 GDBSTUB_HANDLER(supported);
 GDBSTUB_HANDLER(no_ack);
 GDBSTUB_HANDLER(non_stop);

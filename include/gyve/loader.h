@@ -136,6 +136,10 @@ struct gyve_platform_ops {
 	int (*attach)(void *state, const struct gyve_dev_host *host, struct gyve_err *err);
 	/** EXIT: *code holds the guest's exit code. CRASH: err says why. */
 	enum gyve_access_result (*access)(void *state, struct gyve_access *a, int *code, struct gyve_err *err);
+	/** Is this access a hypercall? Its number, else -1. NULL: there are none. */
+	int64_t (*call_number)(void *state, const struct gyve_access *a);
+	/** Name and number of the i-th; NULL behind the last. */
+	const char *(*call_row)(size_t i, uint32_t *number);
 	/** How often the guest has made call i, and in *name what it is called: NULL behind the last. NULL: no calls. */
 	uint64_t (*call_count)(void *state, size_t i, const char **name);
 	void (*destroy)(void *state);

@@ -30,6 +30,10 @@ struct gyve_target_ops {
 	ssize_t (*stats)(void *ctx, struct gyve_stat **ret);
 	int (*catch_set)(void *ctx, enum gyve_catch what, bool on, struct gyve_err *err);
 	unsigned (*catches)(void *ctx);
+	int (*catch_calls)(void *ctx, enum gyve_call_owner owner, bool all, const uint32_t *numbers, size_t n,
+			   struct gyve_err *err);
+	bool (*call_caught)(void *ctx, enum gyve_call_owner owner, uint32_t number);
+	const char *(*call_row)(void *ctx, size_t i, uint32_t *number);
 	/* of a stopped vCPU; see vm.h */
 	int (*msr)(void *ctx, unsigned cpu, bool write, uint32_t index, uint64_t *val);
 	int (*irq_reg)(void *ctx, unsigned cpu, enum gyve_irq_part part, uint32_t reg, uint64_t *ret);
@@ -154,6 +158,8 @@ int gyve_backtrace_print(struct gyve_target *t, unsigned cpu, unsigned max, unsi
 int gyve_crash_text(struct gyve_target *t, const struct gyve_stop *stop, char *buf, size_t size);
 /** The exception that stop->catches tells of: what, from where, why. Returns length as snprintf. */
 int gyve_catch_text(struct gyve_target *t, const struct gyve_stop *stop, char *buf, size_t size);
+/** "hypercall V1(FileOpen), number 0x440" and from where. Returns length as snprintf. */
+int gyve_call_text(struct gyve_target *t, const struct gyve_stop *stop, char *buf, size_t size);
 /** Exits and assists, one line each; only those whose name begins with prefix (NULL: all). 0 or negative errno. */
 int gyve_target_print_stats(struct gyve_target *t, const char *prefix, const struct gyve_sink *out);
 

@@ -15,10 +15,12 @@ enum gyve_stop_kind {
 	GYVE_STOP_RWATCH,
 	GYVE_STOP_AWATCH,
 	GYVE_STOP_STEP,
-	GYVE_STOP_INTERRUPT, /**< asked for from outside */
-	GYVE_STOP_CRASH,     /**< triple fault, unassistable instruction, ...: text says what; the guest cannot go on */
-	GYVE_STOP_EXIT,      /**< the guest is gone; code */
-	GYVE_STOP_CATCH,     /**< it has taken an exception: pc is the handler's first instruction */
+	GYVE_STOP_INTERRUPT,   /**< asked for from outside */
+	GYVE_STOP_CRASH,       /**< triple fault, unassistable instruction, ...: text says what; the guest cannot go on */
+	GYVE_STOP_EXIT,        /**< the guest is gone; code */
+	GYVE_STOP_CATCH,       /**< it has taken an exception: pc is the handler's first instruction */
+	GYVE_STOP_CALL,        /**< it makes hypercall number `code`, which is carried out when the vCPU goes on */
+	GYVE_STOP_CALL_RETURN, /**< that is done */
 };
 /** Exceptions that can be made to stop it. */
 enum gyve_catch {
@@ -149,6 +151,16 @@ void gyve_bp_list(struct gyve_vm *vm, void (*cb)(void *ctx, const char *line), v
 int gyve_vm_catch(struct gyve_vm *vm, enum gyve_catch what, bool on, struct gyve_err *err);
 /** Bit mask 1u << GYVE_CATCH_*. */
 unsigned gyve_vm_catches(const struct gyve_vm *vm);
+
+/** Who wants to hear of hypercalls: the client, of their begin and end; `monitor catch`, of their begin. */
+enum gyve_call_owner { GYVE_CALLS_CLIENT, GYVE_CALLS_MONITOR, GYVE_CALLS_OWNERS };
+/** Stop at these hypercalls (all, or n of them; none), in place of those that the owner had named. Only while stopped;
+ * gyve_bp_clear() ends it. -ENOTSUP: the guest has none. */
+int gyve_vm_catch_calls(struct gyve_vm *vm, enum gyve_call_owner owner, bool all, const uint32_t *numbers, size_t n,
+			struct gyve_err *err);
+bool gyve_vm_call_caught(const struct gyve_vm *vm, enum gyve_call_owner owner, uint32_t number);
+/** Name and number of the guest interface's i-th hypercall; NULL behind the last. */
+const char *gyve_vm_call(const struct gyve_vm *vm, size_t i, uint32_t *number);
 
 struct gyve_stat {
 	char name[40];

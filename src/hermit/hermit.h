@@ -83,6 +83,8 @@ int hermit_write_fdt(const struct hermit *h, struct gyve_err *err);
 void hermit_cpu_init(void *state, unsigned cpu, struct gyve_regs *r);
 
 /* hypercall.c */
+int64_t hermit_call_number(void *state, const struct gyve_access *a);
+const char *hermit_call_row(size_t i, uint32_t *number);
 uint64_t hermit_call_count(void *state, size_t i, const char **name);
 enum gyve_access_result hermit_access(void *state, struct gyve_access *a, int *code, struct gyve_err *err);
 /* files.c: descriptors and paths. Values are what the guest gets: a count, or a negative Linux errno. */

@@ -390,6 +390,27 @@ uint64_t hermit_call_count(void *state, size_t i, const char **name)
 	return *name ? __atomic_load_n(&h->calls[i], __ATOMIC_RELAXED) : 0;
 }
 
+const char *hermit_call_row(size_t i, uint32_t *number)
+{
+	if (i >= GYVE_ARRAY_SIZE(calls))
+		return NULL;
+	*number = calls[i].number;
+	return calls[i].name;
+}
+
+int64_t hermit_call_number(void *state, const struct gyve_access *a)
+{
+	const struct hermit *h = state;
+	uint64_t number = a->pio ? a->addr : a->addr - h->ga;
+
+	if (!a->write || (!a->pio && (h->elf->machine != EM_AARCH64 || a->addr < h->ga)))
+		return -1;
+	for (size_t i = 0; i < GYVE_ARRAY_SIZE(calls); i++)
+		if (calls[i].number == number)
+			return (int64_t)number;
+	return -1;
+}
+
 /* Version 1 passes the argument in the dword written, later ones in rdi; aarch64 always in x8. */
 static bool get_argument(struct call *c, uint64_t number)
 {

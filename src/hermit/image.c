@@ -75,6 +75,8 @@ const struct gyve_platform_ops gyve_platform_hermit = {
 	.load = load,
 	.cpu_init = hermit_cpu_init,
 	.access = hermit_access,
+	.call_number = hermit_call_number,
+	.call_row = hermit_call_row,
 	.call_count = hermit_call_count,
 	.destroy = destroy,
 };

@@ -82,7 +82,9 @@ static const char *triple_of(const struct gyve_arch *a)
 
 static int build_arch(struct gyve_glue *g, const struct gyve_arch *a)
 {
-	g->regs = calloc(a->nregs, sizeof(*g->regs));
+	bool linux_abi = a->id == GYVE_X86_64, wide = gyve_reg_find(a, "rip");
+
+	g->regs = calloc(a->nregs + 1u, sizeof(*g->regs));
 	if (!g->regs)
 		return -ENOMEM;
 	g->arch = (struct gdbstub_arch){.name = a->gdb_arch, .osabi = a->gdb_osabi, .regs = g->regs, .nregs = a->nregs};
@@ -101,6 +103,13 @@ static int build_arch(struct gyve_glue *g, const struct gyve_arch *a)
 		if (g->arch.ng == i && in_g_packet(row->feature))
 			g->arch.ng = i + 1;
 	}
+	/* A register of Linux, not of the processor. Without it gdb knows neither $_siginfo nor `catch syscall` on x86. */
+	if (linux_abi)
+		g->regs[g->arch.nregs++] = (struct gdbstub_reg){.name = wide ? "orig_rax" : "orig_eax",
+								.bits = wide ? 64 : 32,
+								.type = wide ? "int64" : "int32",
+								.feature = "org.gnu.gdb.i386.linux",
+								.group = "system"};
 	g->arch.triple = triple_of(a);
 	g->arch.pc_reg = reg_number(a, "rip", "eip", "pc");
 	g->arch.sp_reg = reg_number(a, "rsp", "esp", "sp");

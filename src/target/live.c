@@ -113,6 +113,22 @@ static unsigned live_catches(void *ctx)
 	return gyve_vm_catches(ctx);
 }
 
+static int live_catch_calls(void *ctx, enum gyve_call_owner owner, bool all, const uint32_t *numbers, size_t n,
+			    struct gyve_err *err)
+{
+	return gyve_vm_catch_calls(ctx, owner, all, numbers, n, err);
+}
+
+static bool live_call_caught(void *ctx, enum gyve_call_owner owner, uint32_t number)
+{
+	return gyve_vm_call_caught(ctx, owner, number);
+}
+
+static const char *live_call_row(void *ctx, size_t i, uint32_t *number)
+{
+	return gyve_vm_call(ctx, i, number);
+}
+
 static const struct gyve_target_ops live_ops = {
 	.name = "live",
 	.stopped = live_stopped,
@@ -136,6 +152,9 @@ static const struct gyve_target_ops live_ops = {
 	.device = live_device,
 	.catch_set = live_catch,
 	.catches = live_catches,
+	.catch_calls = live_catch_calls,
+	.call_caught = live_call_caught,
+	.call_row = live_call_row,
 };
 
 int gyve_target_live(struct gyve_target *ret, struct gyve_vm *vm, const struct gyve_symtab *syms, const char *image)

@@ -168,6 +168,7 @@ static const struct {
 	{"out", "[/b|/w|/l] PORT VALUE", "write a port through the device model (x86_64)", mon_out},
 	{"bt", "[full]", "the call stack by the image's own symbols; full: with variables", mon_bt},
 	{"catch", "[WHAT on|off]", "stop at an exception: pf gp ud df (x86_64), sync serror (aarch64), all", mon_catch},
+	{"catch hypercall", "[NAME|NUMBER|all on|off]", "stop when the guest makes a hypercall", mon_catch_calls},
 	{"breakpoints", "", "every point and how it is planted now", mon_breakpoints},
 	{"assist", "", "instructions carried out for the host, by mnemonic", mon_assist},
 	{"stats", "", "exits by kind", mon_stats},

@@ -63,6 +63,7 @@ int mon_idt(struct mon *m);
 int mon_gdt(struct mon *m);
 /* catch.c */
 int mon_catch(struct mon *m);
+int mon_catch_calls(struct mon *m);
 /* monitor_irq.c */
 int mon_lapic(struct mon *m);
 int mon_ioapic(struct mon *m);

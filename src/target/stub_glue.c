@@ -33,14 +33,29 @@ static size_t glue_threads(void *ctx, int *tids, size_t max)
 	return g->target->ncpus;
 }
 
-static int glue_thread_info(void *ctx, int tid, char *buf, size_t size)
+/* " in function+0x12", if it is stopped and the address has a name. */
+static void describe_place(struct gyve_glue *g, unsigned cpu, char *buf, size_t size)
+{
+	char where[256];
+	struct gyve_regs *r;
+
+	if (!gyve_target_stopped(g->target) || gyve_target_regs(g->target, cpu, GYVE_REGS_PC_ONLY, &r, NULL) < 0)
+		return;
+	gyve_symtab_format(g->target->syms, g->target->arch->pc(r), where, sizeof(where));
+	where[strcspn(where, " ")] = '\0'; /* the line is for those who look closer */
+	if (strncmp(where, "0x", 2) != 0)
+		snprintf(buf, size, " in %.*s", (int)size - 5, where);
+}
+
+int gyve_glue_thread_info(void *ctx, int tid, char *buf, size_t size)
 {
 	struct gyve_glue *g = ctx;
-	char state[80] = "";
+	char state[80] = "", place[160] = "";
 
 	if (g->target->ops->describe)
 		g->target->ops->describe(g->target->ctx, (unsigned)tid - 1, state, sizeof(state));
-	return snprintf(buf, size, "vCPU %d%s%s%s", tid - 1, state[0] ? " (" : "", state, state[0] ? ")" : "");
+	describe_place(g, (unsigned)tid - 1, place, sizeof(place));
+	return snprintf(buf, size, "vCPU %d%s%s%s%s", tid - 1, state[0] ? " (" : "", state, place, state[0] ? ")" : "");
 }
 
 static int glue_read_reg(void *ctx, int tid, unsigned reg, void *buf, struct gdbstub_err *out)
@@ -51,6 +66,10 @@ static int glue_read_reg(void *ctx, int tid, unsigned reg, void *buf, struct gdb
 	g->cpu = (unsigned)tid - 1;
 	if (reg >= g->arch.nregs)
 		return -EINVAL;
+	if (reg >= g->desc->nregs) { /* orig_rax: no system call is under way */
+		memset(buf, 0xff, g->arch.regs[reg].bits / 8);
+		return 0;
+	}
 	return give_err(out, &err, gyve_target_reg_get(g->target, g->cpu, &g->desc->regs[reg], buf, &err));
 }
 
@@ -62,6 +81,8 @@ static int glue_write_reg(void *ctx, int tid, unsigned reg, const void *buf, str
 	g->cpu = (unsigned)tid - 1;
 	if (reg >= g->arch.nregs)
 		return -EINVAL;
+	if (reg >= g->desc->nregs) /* orig_rax: gdb takes the system call back whenever it sets the pc */
+		return 0;
 	return give_err(out, &err, gyve_target_reg_set(g->target, g->cpu, &g->desc->regs[reg], buf, &err));
 }
 
@@ -127,6 +148,19 @@ static int glue_remove_point(void *ctx, int type, uint64_t addr, uint64_t kind, 
 	return give_err(out, &err, gyve_target_point_remove(g->target, (enum gyve_point_kind)type, addr, kind));
 }
 
+static int glue_catch_calls(void *ctx, bool on, const uint32_t *numbers, size_t n, struct gdbstub_err *out)
+{
+	struct gyve_glue *g = ctx;
+	struct gyve_err err = {0};
+	int ret;
+
+	if (!g->target->ops->catch_calls)
+		ret = gyve_err_set(&err, -ENOTSUP, "this target cannot run");
+	else
+		ret = g->target->ops->catch_calls(g->target->ctx, GYVE_CALLS_CLIENT, on && n == 0, numbers, n, &err);
+	return give_err(out, &err, ret);
+}
+
 static struct gyve_resume translate_action(const struct gdbstub_resume *r)
 {
 	switch (r->act) {
@@ -166,18 +200,25 @@ static void glue_interrupt(void *ctx)
 	gyve_target_interrupt(((struct gyve_glue *)ctx)->target);
 }
 
-static void translate_stop(const struct gyve_stop *stop, struct gdbstub_stop *ret)
+static void translate_stop(struct gyve_target *t, const struct gyve_stop *stop, struct gdbstub_stop *ret)
 {
 	static const struct {
 		enum gdbstub_stop_kind kind;
 		int signal;
 	} table[] = {
-		[GYVE_STOP_NONE] = {GDBSTUB_STOP_SIGNAL, SIG_TRAP},   [GYVE_STOP_SW_BP] = {GDBSTUB_STOP_SWBREAK, SIG_TRAP},
-		[GYVE_STOP_HW_BP] = {GDBSTUB_STOP_HWBREAK, SIG_TRAP}, [GYVE_STOP_WATCH] = {GDBSTUB_STOP_WATCH, SIG_TRAP},
-		[GYVE_STOP_RWATCH] = {GDBSTUB_STOP_RWATCH, SIG_TRAP}, [GYVE_STOP_AWATCH] = {GDBSTUB_STOP_AWATCH, SIG_TRAP},
-		[GYVE_STOP_STEP] = {GDBSTUB_STOP_SIGNAL, SIG_TRAP},   [GYVE_STOP_INTERRUPT] = {GDBSTUB_STOP_SIGNAL, SIG_INT},
-		[GYVE_STOP_CRASH] = {GDBSTUB_STOP_SIGNAL, SIG_SEGV},  [GYVE_STOP_EXIT] = {GDBSTUB_STOP_EXITED, 0},
+		[GYVE_STOP_NONE] = {GDBSTUB_STOP_SIGNAL, SIG_TRAP},
+		[GYVE_STOP_SW_BP] = {GDBSTUB_STOP_SWBREAK, SIG_TRAP},
+		[GYVE_STOP_HW_BP] = {GDBSTUB_STOP_HWBREAK, SIG_TRAP},
+		[GYVE_STOP_WATCH] = {GDBSTUB_STOP_WATCH, SIG_TRAP},
+		[GYVE_STOP_RWATCH] = {GDBSTUB_STOP_RWATCH, SIG_TRAP},
+		[GYVE_STOP_AWATCH] = {GDBSTUB_STOP_AWATCH, SIG_TRAP},
+		[GYVE_STOP_STEP] = {GDBSTUB_STOP_SIGNAL, SIG_TRAP},
+		[GYVE_STOP_INTERRUPT] = {GDBSTUB_STOP_SIGNAL, SIG_INT},
+		[GYVE_STOP_CRASH] = {GDBSTUB_STOP_SIGNAL, SIG_SEGV},
+		[GYVE_STOP_EXIT] = {GDBSTUB_STOP_EXITED, 0},
 		[GYVE_STOP_CATCH] = {GDBSTUB_STOP_SIGNAL, SIG_TRAP},
+		[GYVE_STOP_CALL] = {GDBSTUB_STOP_SIGNAL, SIG_TRAP},
+		[GYVE_STOP_CALL_RETURN] = {GDBSTUB_STOP_CALL_RETURN, SIG_TRAP},
 	};
 	memset(ret, 0, sizeof(*ret));
 	ret->kind = table[stop->kind].kind;
@@ -189,6 +230,10 @@ static void translate_stop(const struct gyve_stop *stop, struct gdbstub_stop *re
 	ret->tid = (int)stop->cpu + 1;
 	ret->addr = stop->addr;
 	ret->code = stop->code & 0xff;
+	if (stop->kind == GYVE_STOP_CALL || stop->kind == GYVE_STOP_CALL_RETURN)
+		ret->code = stop->code;
+	if (stop->kind == GYVE_STOP_CALL && t->ops->call_caught(t->ctx, GYVE_CALLS_CLIENT, (uint32_t)stop->code))
+		ret->kind = GDBSTUB_STOP_CALL;
 }
 
 static int glue_stop_reason(void *ctx, struct gdbstub_stop *ret)
@@ -197,7 +242,7 @@ static int glue_stop_reason(void *ctx, struct gdbstub_stop *ret)
 
 	if (!gyve_target_stopped(g->target))
 		return -EBUSY;
-	translate_stop(&g->target->last, ret);
+	translate_stop(g->target, &g->target->last, ret);
 	return 0;
 }
 
@@ -327,7 +372,7 @@ static void glue_redescribe(void *ctx)
 static const struct gdbstub_ops glue_ops = {
 	.redescribe = glue_redescribe,
 	.threads = glue_threads,
-	.thread_info = glue_thread_info,
+	.thread_info = gyve_glue_thread_info,
 	.read_reg = glue_read_reg,
 	.write_reg = glue_write_reg,
 	.read_mem = glue_read_mem,
@@ -335,6 +380,7 @@ static const struct gdbstub_ops glue_ops = {
 	.insert_point = glue_insert_point,
 	.set_conditions = glue_set_conditions,
 	.remove_point = glue_remove_point,
+	.catch_calls = glue_catch_calls,
 	.resume = glue_resume,
 	.interrupt = glue_interrupt,
 	.stop_reason = glue_stop_reason,
@@ -384,6 +430,7 @@ void gyve_glue_deinit(struct gyve_glue *g)
 	if (g->image_fd >= 0)
 		close(g->image_fd);
 	free(g->actions);
+	free(g->text);
 	gyve_glue_undescribe(g);
 	memset(g, 0, sizeof(*g));
 	g->image_fd = -1;
@@ -407,6 +454,12 @@ void gyve_glue_report(struct gyve_glue *g, const struct gyve_stop *stop)
 		strcat(text, "\n");
 		gdbstub_monitor_print(g->stub, text, strlen(text));
 	}
-	translate_stop(stop, &s);
+	translate_stop(g->target, stop, &s);
+	if (stop->kind == GYVE_STOP_CALL && s.kind != GDBSTUB_STOP_CALL && gdbstub_running(g->stub)) {
+		char text[512];
+		gyve_call_text(g->target, stop, text, sizeof(text) - 2);
+		strcat(text, "\n");
+		gdbstub_monitor_print(g->stub, text, strlen(text));
+	}
 	gdbstub_report_stop(g->stub, &s);
 }

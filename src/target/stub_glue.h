@@ -14,10 +14,12 @@ struct gyve_glue {
 	struct gdbstub_field *fields;
 	struct gyve_resume *actions;
 	bool phys_mode;
-	bool resumed;        /**< this client let the guest run at least once */
-	unsigned cpu;        /**< whose view the last request used: monitor commands look through it */
-	int image_fd;        /**< -1: not open */
-	unsigned image_uses; /**< a client opens the image more than once at a time; it gets the numbers 0, 1, ... */
+	bool resumed;         /**< this client let the guest run at least once */
+	unsigned cpu;         /**< whose view the last request used: monitor commands look through it */
+	uint8_t siginfo[128]; /**< as the client reads it now */
+	char *text;           /**< an object made for the client; NULL: none */
+	int image_fd;         /**< -1: not open */
+	unsigned image_uses;  /**< a client opens the image more than once at a time; it gets the numbers 0, 1, ... */
 };
 
 /** A fresh session over t. -ENOMEM. */
@@ -27,8 +29,11 @@ void gyve_glue_deinit(struct gyve_glue *g);
 int gyve_glue_describe(struct gyve_glue *g);
 void gyve_glue_undescribe(struct gyve_glue *g);
 /* ops of libgdbstub, as its header has them (glue_objects.c) */
-int gyve_glue_object(void *ctx, const char *object, const char *annex, const void **ret, size_t *len);
+int gyve_glue_object(void *ctx, int tid, const char *object, const char *annex, const void **ret, size_t *len);
+int gyve_glue_thread_info(void *ctx, int tid, char *buf, size_t size);
 int gyve_glue_mem_region(void *ctx, int tid, uint64_t addr, struct gdbstub_region *ret, struct gdbstub_err *out);
+/** The stop of a thread as a Linux siginfo_t; tid 0: of none (glue_siginfo.c). -EBUSY. */
+int gyve_glue_siginfo(struct gyve_glue *g, int tid, const void **ret, size_t *len);
 /** Tell the client about a stop; a crash brings its paragraph to the client's console first. */
 void gyve_glue_report(struct gyve_glue *g, const struct gyve_stop *stop);
 #endif

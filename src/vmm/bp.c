@@ -399,6 +399,7 @@ void gyve_bp_clear(struct gyve_vm *vm)
 {
 	pthread_mutex_lock(&vm->book_lock);
 	vm->catch_mask = 0;
+	call_clear(vm);
 	for (unsigned i = 0; i < vm->ncpus; i++)
 		memset(&vm->cpus[i].catches, 0, sizeof(vm->cpus[i].catches));
 	while (vm->npoints)

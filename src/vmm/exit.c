@@ -51,10 +51,15 @@ static enum exit_result unknown_access(struct gyve_vcpu *v, struct gyve_access *
 	return EXIT_AGAIN;
 }
 
-static enum exit_result device_access(struct gyve_vcpu *v, struct gyve_access *a, struct gyve_stop *stop)
+enum exit_result exit_device(struct gyve_vcpu *v, struct gyve_access *a, struct gyve_stop *stop)
 {
 	struct gyve_err err = {0};
 	int code = 0;
+
+	a->cpu = v->index;
+	a->regs = access_regs;
+	a->interrupted = access_interrupted;
+	a->ctx = v;
 
 	switch (v->vm->platform->access(v->vm->platform_state, a, &code, &err)) {
 	case GYVE_ACCESS_DONE:
@@ -72,36 +77,32 @@ static enum exit_result device_access(struct gyve_vcpu *v, struct gyve_access *a
 	return exit_crash(v, stop, "%s", err.text);
 }
 
+static enum exit_result access_once(struct gyve_vcpu *v, struct gyve_access *a, struct gyve_stop *stop)
+{
+	return call_caught(v, a, stop) ? EXIT_STOP : exit_device(v, a, stop);
+}
+
 static enum exit_result handle_io(struct gyve_vcpu *v, struct gyve_exit *e, struct gyve_stop *stop)
 {
 	enum exit_result res = EXIT_AGAIN;
 
 	for (uint32_t i = 0; i < e->io.count && res == EXIT_AGAIN; i++) {
-		struct gyve_access a = {.cpu = v->index,
-					.write = e->io.out,
+		struct gyve_access a = {.write = e->io.out,
 					.pio = true,
 					.addr = e->io.port,
 					.len = e->io.size,
-					.data = e->io.data + (size_t)i * e->io.size,
-					.regs = access_regs,
-					.interrupted = access_interrupted,
-					.ctx = v};
-		res = device_access(v, &a, stop);
+					.data = e->io.data + (size_t)i * e->io.size};
+		/* the rest of a string output could not be carried out any more */
+		res = e->io.count == 1 ? access_once(v, &a, stop) : exit_device(v, &a, stop);
 	}
 	return res;
 }
 
 static enum exit_result handle_mmio(struct gyve_vcpu *v, struct gyve_exit *e, struct gyve_stop *stop)
 {
-	struct gyve_access a = {.cpu = v->index,
-				.write = e->mmio.write,
-				.addr = e->mmio.gpa,
-				.len = e->mmio.len,
-				.data = e->mmio.data,
-				.regs = access_regs,
-				.interrupted = access_interrupted,
-				.ctx = v};
-	return device_access(v, &a, stop);
+	struct gyve_access a = {.write = e->mmio.write, .addr = e->mmio.gpa, .len = e->mmio.len, .data = e->mmio.data};
+
+	return access_once(v, &a, stop);
 }
 
 /* KVM finishes an access at the next entry, and does not always count that as the step it is. */

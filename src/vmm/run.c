@@ -154,6 +154,8 @@ static bool run_on(struct gyve_vcpu *v, bool over, struct gyve_stop *stop)
 	struct watch_touch touch = {0};
 
 	v->device = false;
+	if (v->call.waits && call_serve(v, stop) == EXIT_STOP)
+		return true;
 	if (soft && !over && !v->skip && bp_step_hit(v, stop) && !condition_is_false(v, stop))
 		return true;
 	if (v->lift)
@@ -454,6 +456,9 @@ static bool still_true(struct gyve_vcpu *v)
 	case GYVE_STOP_RWATCH:
 	case GYVE_STOP_AWATCH:
 		return bp_watches(v->vm, v->hit.kind, v->hit.addr);
+	case GYVE_STOP_CALL:
+	case GYVE_STOP_CALL_RETURN:
+		return call_still_wanted(v, &v->hit);
 	case GYVE_STOP_CRASH:
 	case GYVE_STOP_EXIT:
 		return true;

@@ -226,6 +226,7 @@ int gyve_vm_reset(struct gyve_vm *vm, struct gyve_err *err)
 	for (unsigned i = 0; r == 0 && i < vm->ncpus; i++) {
 		struct gyve_vcpu *v = &vm->cpus[i];
 		v->hit.kind = GYVE_STOP_NONE;
+		v->call.waits = false;
 		v->told = v->started = false;
 		v->regs.valid = v->dirty = 0;
 		r = vm->ops->reset(v->b);

@@ -40,6 +40,20 @@ struct catch_list {
 	struct catch_at at[8];
 };
 
+/** A hypercall that the guest has made and that is not carried out yet (calls.c). */
+struct waiting_call {
+	bool waits, pio;
+	uint32_t number;
+	uint64_t addr;
+	unsigned len;
+	uint8_t data[8];
+};
+struct call_set {
+	bool all;
+	size_t n;
+	uint32_t numbers[64];
+};
+
 struct gyve_vcpu {
 	struct gyve_vm *vm;
 	unsigned index;
@@ -81,7 +95,8 @@ struct gyve_vcpu {
 	bool skip;       /**< with lift: and without the breakpoint there, whose condition is false */
 	bool device;     /**< the last exit was an access to a device */
 	bool done_watch; /**< the watch hit to be told was found behind its access, also on aarch64 */
-	struct gyve_stop watch;    /**< a hit by an access to a protected page, to be told when the instruction is through */
+	struct gyve_stop watch; /**< a hit by an access to a protected page, to be told when the instruction is through */
+	struct waiting_call call;
 	struct catch_list catches; /**< as found last; under vm->book_lock */
 	uint64_t exits[GYVE_EXIT_UNKNOWN + 1];
 };
@@ -172,8 +187,10 @@ struct gyve_vm {
 	size_t nparts;
 	bool parts_lifted; /**< all of them are free for a step */
 	size_t npending;
-	unsigned catch_mask; /**< exceptions to be caught; changes only while stopped */
-	unsigned book_gen;   /**< changes with every change of what the debug registers hold */
+	struct call_set call_sets[GYVE_CALLS_OWNERS]; /**< change only while stopped */
+	bool calls_caught;                            /**< one of them is not empty */
+	unsigned catch_mask;                          /**< exceptions to be caught; changes only while stopped */
+	unsigned book_gen;                            /**< changes with every change of what the debug registers hold */
 	struct assist_count *assists;
 	size_t nassists;
 };
@@ -210,8 +227,20 @@ enum exit_result exit_handle(struct gyve_vcpu *v, struct gyve_exit *e, bool step
 /** Fill *stop as a crash of v. Returns EXIT_STOP. */
 enum exit_result exit_crash(struct gyve_vcpu *v, struct gyve_stop *stop, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
+/** An access of v to a device, whose cpu and callbacks are filled in here. */
+enum exit_result exit_device(struct gyve_vcpu *v, struct gyve_access *a, struct gyve_stop *stop);
 /** assist.c: carry out what the host could not emulate at pc. */
 enum exit_result exit_assist(struct gyve_vcpu *v, const struct gyve_exit *e, struct gyve_stop *stop);
+
+/* --- calls.c: hypercalls that are to be caught. vCPU thread, inside, but for call_clear(). */
+
+/** Is this access one? Then *stop tells it, and the call waits in v->call. */
+bool call_caught(struct gyve_vcpu *v, const struct gyve_access *a, struct gyve_stop *stop);
+/** Carry it out. As exit_handle(). */
+enum exit_result call_serve(struct gyve_vcpu *v, struct gyve_stop *stop);
+bool call_still_wanted(const struct gyve_vcpu *v, const struct gyve_stop *stop);
+/** Everybody is out: nothing is to be caught any more. */
+void call_clear(struct gyve_vm *vm);
 
 /* --- bp.c, plant.c: the book. They take vm->book_lock themselves. */
 

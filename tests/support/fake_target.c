@@ -185,6 +185,17 @@ static int remove_point(void *ctx, int type, uint64_t addr, uint64_t kind, struc
 	return complain(err, ENOENT, "there is none");
 }
 
+static int catch_calls(void *ctx, bool on, const uint32_t *numbers, size_t n, struct gdbstub_err *err)
+{
+	struct fake_target *f = ctx;
+
+	note(f, "calls %d", on);
+	for (size_t i = 0; i < n; i++)
+		note(f, " %x", (unsigned)numbers[i]);
+	note(f, ";");
+	return n && numbers[0] == 0xbad ? complain(err, EINVAL, "there is no such call") : 0;
+}
+
 static int resume(void *ctx, const struct gdbstub_resume *r, size_t n, struct gdbstub_err *err)
 {
 	static const char letters[] = {
@@ -257,12 +268,19 @@ static int monitor(void *ctx, struct gdbstub *s, const char *cmd, struct gdbstub
 	return 0;
 }
 
-static int object(void *ctx, const char *name, const char *annex, const void **ret, size_t *len)
+static int object(void *ctx, int tid, const char *name, const char *annex, const void **ret, size_t *len)
 {
 	static const char map[] = "<memory-map><memory type=\"ram\" start=\"0x1000\" length=\"0x4000\"/></memory-map>";
+	static char siginfo[16];
 	static const char image[] = "/fake/image";
 
 	(void)ctx;
+	if (strcmp(name, "siginfo") == 0) {
+		snprintf(siginfo, sizeof(siginfo), "of %d", tid);
+		*ret = siginfo;
+		*len = strlen(siginfo);
+		return 0;
+	}
 	if (strcmp(name, "memory-map") == 0) {
 		*ret = map;
 		*len = sizeof(map) - 1;
@@ -343,6 +361,7 @@ const struct gdbstub_ops fake_ops = {
 	.insert_point = insert_point,
 	.set_conditions = set_conditions,
 	.remove_point = remove_point,
+	.catch_calls = catch_calls,
 	.resume = resume,
 	.interrupt = interrupt,
 	.stop_reason = stop_reason,

@@ -370,6 +370,34 @@ static void test_conditions(void **state)
 	assert_answer("z0,1000,1", "E.there is none");
 }
 
+static void test_calls(void **state)
+{
+	struct gdbstub_stop stop = {.kind = GDBSTUB_STOP_CALL, .tid = 2, .signal = 5, .code = 0x440};
+	char packet[400] = "QCatchSyscalls:1";
+
+	(void)state;
+	assert_answer("QCatchSyscalls:1", "OK");
+	assert_answer("QCatchSyscalls:1;440;ffffffff", "OK");
+	assert_answer("QCatchSyscalls:0", "OK");
+	assert_string_equal(fake.log, "calls 1;calls 1 440 ffffffff;calls 0;");
+	assert_answer("QCatchSyscalls:1;bad", "E.there is no such call");
+	for (const char *const *p =
+		     (const char *const[]){"QCatchSyscalls", "QCatchSyscalls:", "QCatchSyscalls:2", "QCatchSyscalls:0;1",
+					   "QCatchSyscalls:1;", "QCatchSyscalls:1;x", "QCatchSyscalls:1;100000000", NULL};
+	     *p; p++)
+		assert_int_equal(client_ask(*p)[0], 'E');
+	for (int i = 0; i < 65; i++)
+		strcat(packet, ";1");
+	assert_int_equal(client_ask(packet)[0], 'E');
+	client_send("c", 1);
+	gdbstub_report_stop(stub, &stop);
+	assert_memory_equal(client_packet(NULL), "T05thread:2;syscall_entry:440;", 30);
+	client_send("c", 1);
+	stop.kind = GDBSTUB_STOP_CALL_RETURN;
+	gdbstub_report_stop(stub, &stop);
+	assert_memory_equal(client_packet(NULL), "T05thread:2;syscall_return:440;", 31);
+}
+
 static void test_supported(void **state)
 {
 	const char *text = client_ask("qSupported:multiprocess+;swbreak+");
@@ -379,8 +407,8 @@ static void test_supported(void **state)
 	for (const char *const *p =
 		     (const char *const[]){"QStartNoAckMode+", "swbreak+", "hwbreak+", "vContSupported+", "error-message+",
 					   "binary-upload+", "qXfer:features:read+", "qXfer:memory-map:read+",
-					   "qXfer:exec-file:read+", "qXfer:threads:read+", "PhyMemMode+",
-					   "ConditionalBreakpoints+", NULL};
+					   "qXfer:exec-file:read+", "qXfer:siginfo:read+", "qXfer:threads:read+", "PhyMemMode+",
+					   "ConditionalBreakpoints+", "QCatchSyscalls+", NULL};
 	     *p; p++)
 		if (!strstr(text, *p))
 			fail_msg("%s is not announced", *p);
@@ -429,6 +457,9 @@ static void test_xfer(void **state)
 	assert_answer("qXfer:features:write:target.xml:0:00", "");
 	assert_answer("qXfer:auxv:read::0,10", "");
 	assert_answer("qXfer:nonsense:read::0,10", "");
+	assert_answer("qXfer:siginfo:read::0,100", "lof 1");
+	assert_answer("Hg3", "OK");
+	assert_answer("qXfer:siginfo:read::1,2", "mf ");
 	assert_answer("qXfer:exec-file:read:1:0,100", "l/fake/image");
 	assert_int_equal(client_ask("qXfer:memory-map:read:x:0,100")[0], 'E');
 }
@@ -578,6 +609,7 @@ static void test_no_ops(void **state)
 					      "z0,0,1",
 					      "qRcmd,00",
 					      "qOffsets",
+					      "QCatchSyscalls:1",
 					      "qMemoryRegionInfo:0",
 					      "QSaveRegisterState",
 					      "QRestoreRegisterState:1",
@@ -698,6 +730,7 @@ int main(void)
 		T(test_search),
 		T(test_crc),
 		T(test_conditions),
+		T(test_calls),
 		T(test_supported),
 		T(test_xfer),
 		T(test_files),
