@@ -45,7 +45,7 @@ static void write_dump(uint8_t *ram, uint64_t len, double *seconds)
 
 	gyve_memmap_init(&map);
 	gyve_memmap_add(&map, 0, len, ram, GYVE_REGION_RAM, "ram");
-	struct gyve_core_source src = {&gyve_arch_x86_64, 1, get_regs, NULL, gyve_memmap_mem(&map), &map, &info};
+	struct gyve_core_source src = {&gyve_arch_x86_64, 1, get_regs, NULL, NULL, gyve_memmap_mem(&map), &map, &info};
 	unlink(path);
 	double start = now();
 	must(gyve_core_write(path, &src, NULL, &res, &err), &err);

@@ -159,6 +159,8 @@ struct gyve_backend_ops {
 	int (*translate)(struct gyve_bvcpu *v, gyve_gva_t gva, gyve_gpa_t *ret);
 	/** Read or write a register by number (see gyve_msr_find). -ENOENT: the host has no such register. NULL: none. */
 	int (*msr)(struct gyve_bvcpu *v, bool write, uint32_t index, uint64_t *val);
+	/** Numbers of the registers that msr() reads, at most max in ret; how many there are. NULL: not known. */
+	size_t (*msr_list)(struct gyve_bvcpu *v, uint32_t *ret, size_t max);
 	/** A register of the interrupt controller as vCPU v sees it, without side effects. NULL: there is no controller. */
 	int (*irq_reg)(struct gyve_bvcpu *v, enum gyve_irq_part part, uint32_t reg, uint64_t *ret);
 	/** Level of an interrupt line and message-signalled interrupts, as in struct gyve_dev_host. NULL: no controller. */

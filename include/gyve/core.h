@@ -36,6 +36,13 @@ struct gyve_core_info {
 	char writer[64]; /**< program and version */
 };
 
+/** State that is read by number: MSRs, registers of interrupt controllers. What a space is the target layer says. */
+struct gyve_core_value {
+	uint32_t space, id;
+	uint64_t value;
+};
+enum { GYVE_CORE_MAX_VALUES = 1024 }; /* of a vCPU */
+
 /* --- writing */
 
 struct gyve_core_source {
@@ -44,6 +51,8 @@ struct gyve_core_source {
 	/** All groups of a vCPU; borrowed until the next call. NULL on error. */
 	const struct gyve_regs *(*regs)(void *ctx, unsigned cpu);
 	void *ctx;
+	/** Numbered state of a vCPU: how many of v[GYVE_CORE_MAX_VALUES] were filled in. NULL: none. */
+	size_t (*values)(void *ctx, unsigned cpu, struct gyve_core_value *v);
 	struct gyve_mem phys;          /**< what is written: planted breakpoints hidden */
 	const struct gyve_memmap *map; /**< where there is memory */
 	const struct gyve_core_info *info;
@@ -111,6 +120,8 @@ void gyve_core_close(struct gyve_core *core); /**< NULL ok */
 /** Look for page tables that map the pc and the stack of each vCPU, and enter them in its registers. What was found is a
  * warning. -ENOENT: none. */
 int gyve_core_find_roots(struct gyve_core *core, struct gyve_err *err);
+/** Numbered state of a vCPU. -ENOENT: not in the dump. */
+int gyve_core_value(const struct gyve_core *core, unsigned cpu, uint32_t space, uint32_t id, uint64_t *ret);
 /** Pointer to as much of [gpa, gpa+*len) as is in one piece; *len is cut. NULL: nothing at gpa. Borrowed until closed. */
 const uint8_t *gyve_core_ptr(struct gyve_core *core, gyve_gpa_t gpa, uint64_t *len);
 /** State of the page at gpa, and in *len the bytes from gpa on that share it (0: to the end of the address space). */

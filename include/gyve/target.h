@@ -36,6 +36,7 @@ struct gyve_target_ops {
 	const char *(*call_row)(void *ctx, size_t i, uint32_t *number);
 	/* of a stopped vCPU; see vm.h */
 	int (*msr)(void *ctx, unsigned cpu, bool write, uint32_t index, uint64_t *val);
+	size_t (*msr_list)(void *ctx, unsigned cpu, uint32_t *ret, size_t max);
 	int (*irq_reg)(void *ctx, unsigned cpu, enum gyve_irq_part part, uint32_t reg, uint64_t *ret);
 	int (*device)(void *ctx, unsigned cpu, bool pio, bool write, uint64_t addr, void *buf, unsigned len,
 		      struct gyve_err *err);

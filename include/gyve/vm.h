@@ -119,6 +119,8 @@ struct gyve_regs *gyve_vcpu_regs(struct gyve_vm *vm, unsigned cpu, unsigned grou
 void gyve_vcpu_regs_dirty(struct gyve_vm *vm, unsigned cpu, unsigned groups);
 /** The backend's msr and irq_reg, while stopped. -ENOTSUP: it has none. */
 int gyve_vcpu_msr(struct gyve_vm *vm, unsigned cpu, bool write, uint32_t index, uint64_t *val);
+/** The backend's msr_list. 0: it has none. */
+size_t gyve_vcpu_msr_list(struct gyve_vm *vm, unsigned cpu, uint32_t *ret, size_t max);
 int gyve_vcpu_irq_reg(struct gyve_vm *vm, unsigned cpu, enum gyve_irq_part part, uint32_t reg, uint64_t *ret);
 /** One access of 1 to 8 bytes to a device, as if vCPU cpu had made it, while stopped. -EFAULT: there is none at addr. */
 int gyve_vm_device(struct gyve_vm *vm, unsigned cpu, bool pio, bool write, uint64_t addr, void *buf, unsigned len,

@@ -18,6 +18,7 @@ enum {
 	NOTE_GYVE_INFO = 0x47590001,
 	NOTE_GYVE_REGS = 0x47590002,
 	NOTE_GYVE_PAGES = 0x47590003,
+	NOTE_GYVE_VALUES = 0x47590004,
 	GYVE_NOTE_VERSION = 1,
 };
 enum {
@@ -61,6 +62,7 @@ int core_a64_fpregs(struct gyve_regs *r, const uint8_t *desc, size_t len);
 int core_a64_tls(struct gyve_regs *r, const uint8_t *desc, size_t len);
 
 /* Our own notes (note_gyve.c). */
+void core_gyve_values(struct core_buf *b, const struct gyve_core_source *src, unsigned cpu);
 void core_gyve_regs(struct core_buf *b, const struct gyve_arch *arch, const struct gyve_regs *r, unsigned cpu);
 void core_gyve_info(struct core_buf *b, const struct gyve_core_info *info);
 int core_gyve_regs_read(const struct gyve_arch *arch, struct gyve_regs *regs, unsigned ncpus, const uint8_t *desc, size_t len);
@@ -113,6 +115,12 @@ struct gyve_core_backing {
 		uint32_t state;
 	} * pages; /* from our note, sorted; NULL: unknown */
 	size_t npages;
+	struct core_values {
+		unsigned cpu;
+		uint32_t n;
+		const uint8_t *p; /* n entries of 16 bytes, in the file */
+	} * values;
+	size_t nvalues;
 	bool any_absent; /* some of them cannot be read */
 };
 

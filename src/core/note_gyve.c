@@ -88,6 +88,30 @@ void core_gyve_regs(struct core_buf *b, const struct gyve_arch *arch, const stru
 	free(d.p);
 }
 
+void core_gyve_values(struct core_buf *b, const struct gyve_core_source *src, unsigned cpu)
+{
+	struct gyve_core_value *v = calloc(GYVE_CORE_MAX_VALUES, sizeof(*v));
+	uint8_t head[16] = {0};
+	struct core_buf d = {0};
+	size_t n = v ? src->values(src->ctx, cpu, v) : 0;
+
+	put_le32(head, GYVE_NOTE_VERSION);
+	put_le32(head + 4, cpu);
+	put_le32(head + 8, (uint32_t)n);
+	core_buf_add(&d, head, sizeof(head));
+	for (size_t i = 0; i < n; i++) {
+		put_le32(head, v[i].space);
+		put_le32(head + 4, v[i].id);
+		put_le64(head + 8, v[i].value);
+		core_buf_add(&d, head, sizeof(head));
+	}
+	if (n && !d.failed)
+		core_note_add(b, "GYVE", NOTE_GYVE_VALUES, d.p, d.len);
+	b->failed |= d.failed;
+	free(d.p);
+	free(v);
+}
+
 static void apply(const struct gyve_arch *arch, struct gyve_regs *r, const char *name, const uint8_t *value, size_t size)
 {
 	const struct gyve_reg_row *row = gyve_reg_find(arch, name);

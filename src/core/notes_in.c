@@ -112,6 +112,23 @@ static int pages(struct gyve_core *core, const struct note *n)
 	return 0;
 }
 
+static int values(struct gyve_core *core, const struct note *n)
+{
+	struct gyve_core_backing *b = core->backing;
+	uint32_t count = n->len >= 16 && get_le32(n->desc) == GYVE_NOTE_VERSION ? get_le32(n->desc + 8) : UINT32_MAX;
+	void *list;
+
+	if (n->len < 16 || count > (n->len - 16) / 16 || get_le32(n->desc + 4) >= core->ncpus ||
+	    b->nvalues > GYVE_CORE_MAX_CPUS)
+		return -EINVAL;
+	list = reallocarray(b->values, b->nvalues + 1, sizeof(*b->values));
+	if (!list)
+		return -ENOMEM;
+	b->values = list;
+	b->values[b->nvalues++] = (struct core_values){get_le32(n->desc + 4), count, n->desc + 16};
+	return 0;
+}
+
 static int gyve(struct pass *p, const struct note *n)
 {
 	struct gyve_core *core = p->core;
@@ -127,6 +144,8 @@ static int gyve(struct pass *p, const struct note *n)
 		ret = core_gyve_regs_read(core->arch, core->regs, core->ncpus, n->desc, n->len);
 		core->have_sys |= ret == 0;
 		return ret;
+	case NOTE_GYVE_VALUES:
+		return values(core, n);
 	case NOTE_GYVE_PAGES:
 		ret = pages(core, n);
 		if (ret < 0 && core->backing->pages)

@@ -150,6 +150,21 @@ static ssize_t core_write(void *ctx, uint64_t addr, const void *buf, size_t len)
 	return gyve_memmap_write(&core->map, addr, buf, len);
 }
 
+int gyve_core_value(const struct gyve_core *core, unsigned cpu, uint32_t space, uint32_t id, uint64_t *ret)
+{
+	const struct gyve_core_backing *b = core->backing;
+
+	for (size_t i = 0; i < b->nvalues; i++)
+		for (uint32_t k = 0; b->values[i].cpu == cpu && k < b->values[i].n; k++) {
+			const uint8_t *p = b->values[i].p + 16 * (size_t)k;
+			if (get_le32(p) != space || get_le32(p + 4) != id)
+				continue;
+			*ret = get_le64(p + 8);
+			return 0;
+		}
+	return -ENOENT;
+}
+
 int gyve_core_page_state(struct gyve_core *core, gyve_gpa_t gpa, uint64_t *len)
 {
 	struct gyve_core_backing *b = core->backing;
@@ -404,6 +419,7 @@ void gyve_core_close(struct gyve_core *core)
 		munmap(b->map, b->map_len);
 	free(b->anon);
 	free(b->pages);
+	free(b->values);
 	free(b);
 	gyve_memmap_deinit(&core->map);
 	free(core->regs);

@@ -148,6 +148,8 @@ static int build_notes(struct writer *w, struct gyve_err *err)
 			core_a64_notes(&w->notes, r, i, signal);
 		}
 		core_gyve_regs(&own, s->arch, r, i);
+		if (s->values)
+			core_gyve_values(&own, s, i);
 	}
 	core_buf_add(&w->notes, qemu.p, qemu.len);
 	core_buf_add(&w->notes, linux_info.p, linux_info.len);

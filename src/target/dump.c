@@ -27,6 +27,55 @@ static const struct gyve_regs *source_regs(void *ctx, unsigned cpu)
 	return gyve_target_regs(s->t, cpu, GYVE_REGS_ALL, &r, NULL) < 0 ? NULL : r;
 }
 
+/* Space 0: MSRs or system registers by number; 1 + part: registers of that part of the interrupt controller. */
+static void add_value(struct gyve_core_value *v, size_t *n, uint32_t space, uint32_t id, uint64_t value)
+{
+	if (*n < GYVE_CORE_MAX_VALUES)
+		v[(*n)++] = (struct gyve_core_value){space, id, value};
+}
+
+static bool has(const struct gyve_core_value *v, size_t n, uint32_t id)
+{
+	for (size_t i = 0; i < n; i++)
+		if (v[i].id == id)
+			return true;
+	return false;
+}
+
+/* What the host lists, and what has a name: EFER and others are not listed. */
+static size_t add_msrs(struct gyve_target *t, unsigned cpu, struct gyve_core_value *v)
+{
+	enum { MAX = GYVE_CORE_MAX_VALUES - 256 }; /* names and controllers have room, too */
+	uint32_t id[MAX], other;
+	size_t n = 0, count = t->ops->msr_list ? t->ops->msr_list(t->ctx, cpu, id, MAX) : 0;
+	uint64_t value;
+
+	for (size_t i = 0; i < count && i < MAX; i++)
+		if (t->ops->msr(t->ctx, cpu, false, id[i], &value) == 0)
+			add_value(v, &n, 0, id[i], value);
+	for (unsigned i = 0; gyve_msr_row(t->arch->id, i, &other); i++)
+		if (!has(v, n, other) && t->ops->msr(t->ctx, cpu, false, other, &value) == 0)
+			add_value(v, &n, 0, other, value);
+	return n;
+}
+
+static size_t source_values(void *ctx, unsigned cpu, struct gyve_core_value *v)
+{
+	struct gyve_target *t = ((struct source *)ctx)->t;
+	size_t n = t->ops->msr ? add_msrs(t, cpu, v) : 0;
+	uint64_t value;
+
+	if (!t->ops->irq_reg || t->arch->id != GYVE_X86_64)
+		return n;
+	for (uint32_t id = 0; id < 0x400; id += 0x10)
+		if (t->ops->irq_reg(t->ctx, cpu, GYVE_IRQ_LOCAL, id, &value) == 0)
+			add_value(v, &n, 1 + GYVE_IRQ_LOCAL, id, value);
+	for (uint32_t id = 0; cpu == 0 && id < 24; id++)
+		if (t->ops->irq_reg(t->ctx, cpu, GYVE_IRQ_GLOBAL, id, &value) == 0)
+			add_value(v, &n, 1 + GYVE_IRQ_GLOBAL, id, value);
+	return n;
+}
+
 static void fill_layout(struct gyve_core_info *info, const struct gyve_layout *l)
 {
 	info->layout_known = true;
@@ -93,7 +142,7 @@ int gyve_target_dump(struct gyve_target *t, const char *path, const struct gyve_
 	info->boot_root_known = t->boot_root_known;
 	info->boot_root = t->boot_root;
 	info->pa_bits = t->caps ? t->caps->pa_bits : 0;
-	struct gyve_core_source src = {t->arch, t->ncpus, source_regs, &s, t->phys, t->map, info};
+	struct gyve_core_source src = {t->arch, t->ncpus, source_regs, &s, source_values, t->phys, t->map, info};
 	ret = gyve_core_write(path, &src, opt, result, err);
 	free(info);
 	return ret;

@@ -92,6 +92,11 @@ static int live_msr(void *ctx, unsigned cpu, bool write, uint32_t index, uint64_
 	return gyve_vcpu_msr(ctx, cpu, write, index, val);
 }
 
+static size_t live_msr_list(void *ctx, unsigned cpu, uint32_t *ret, size_t max)
+{
+	return gyve_vcpu_msr_list(ctx, cpu, ret, max);
+}
+
 static int live_irq_reg(void *ctx, unsigned cpu, enum gyve_irq_part part, uint32_t reg, uint64_t *ret)
 {
 	return gyve_vcpu_irq_reg(ctx, cpu, part, reg, ret);
@@ -148,6 +153,7 @@ static const struct gyve_target_ops live_ops = {
 	.points_list = live_points_list,
 	.stats = live_stats,
 	.msr = live_msr,
+	.msr_list = live_msr_list,
 	.irq_reg = live_irq_reg,
 	.device = live_device,
 	.catch_set = live_catch,

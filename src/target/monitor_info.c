@@ -126,12 +126,14 @@ int gyve_target_print_stats(struct gyve_target *t, const char *prefix, const str
 
 int mon_assist(struct mon *m)
 {
-	return gyve_target_print_stats(m->t, "assist", m->out);
+	int ret = gyve_target_print_stats(m->t, "assist", m->out);
+	return ret < 0 ? gyve_err_set(m->err, ret, "nothing is counted here") : 0;
 }
 
 int mon_stats(struct mon *m)
 {
-	return gyve_target_print_stats(m->t, NULL, m->out);
+	int ret = gyve_target_print_stats(m->t, NULL, m->out);
+	return ret < 0 ? gyve_err_set(m->err, ret, "nothing is counted here") : 0;
 }
 
 int mon_log(struct mon *m)

@@ -37,6 +37,16 @@ static int post_describe(void *ctx, unsigned cpu, char *buf, size_t size)
 	return snprintf(buf, size, "stopped");
 }
 
+static int post_msr(void *ctx, unsigned cpu, bool write, uint32_t index, uint64_t *val)
+{
+	return write ? -EROFS : gyve_core_value(((struct post *)ctx)->core, cpu, 0, index, val);
+}
+
+static int post_irq_reg(void *ctx, unsigned cpu, enum gyve_irq_part part, uint32_t reg, uint64_t *ret)
+{
+	return gyve_core_value(((struct post *)ctx)->core, part == GYVE_IRQ_GLOBAL ? 0 : cpu, 1 + (uint32_t)part, reg, ret);
+}
+
 static void post_kill(void *ctx, int code)
 {
 	struct post *p = ctx;
@@ -67,6 +77,8 @@ static const struct gyve_target_ops ops_plain =
 						    .name = "dump",
 						    .regs = post_regs,
 						    .describe = post_describe,
+						    .msr = post_msr,
+						    .irq_reg = post_irq_reg,
 						    .kill = post_kill,
 						    .event_fd = post_event_fd,
 						    .take_stop = post_take_stop,
@@ -76,6 +88,8 @@ static const struct gyve_target_ops ops_plain =
 					    .regs = post_regs,
 					    .regs_dirty = post_regs_dirty,
 					    .describe = post_describe,
+					    .msr = post_msr,
+					    .irq_reg = post_irq_reg,
 					    .kill = post_kill,
 					    .event_fd = post_event_fd,
 					    .take_stop = post_take_stop,

@@ -20,6 +20,11 @@ int gyve_vcpu_msr(struct gyve_vm *vm, unsigned cpu, bool write, uint32_t index, 
 	return r;
 }
 
+size_t gyve_vcpu_msr_list(struct gyve_vm *vm, unsigned cpu, uint32_t *ret, size_t max)
+{
+	return vm->ops->msr_list ? vm->ops->msr_list(vm->cpus[cpu].b, ret, max) : 0;
+}
+
 int gyve_vcpu_irq_reg(struct gyve_vm *vm, unsigned cpu, enum gyve_irq_part part, uint32_t reg, uint64_t *ret)
 {
 	return vm->ops->irq_reg ? vm->ops->irq_reg(vm->cpus[cpu].b, part, reg, ret) : -ENOTSUP;

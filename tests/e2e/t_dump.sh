@@ -49,6 +49,9 @@ test_dump_served_as_live() {
 		monitor vtop 0x200000
 		monitor pt 0x700000001000
 		monitor maps
+		monitor lapic
+		monitor msr efer
+		monitor idt
 		info line kmain'
 	gyve_start -c 2 "$GUESTS/crash_pf"
 	gdb_run crash_pf <<-IN

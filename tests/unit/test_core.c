@@ -30,6 +30,14 @@ static const struct gyve_regs *source_regs(void *ctx, unsigned cpu)
 	return &regs[cpu];
 }
 
+static size_t source_values(void *ctx, unsigned cpu, struct gyve_core_value *v)
+{
+	(void)ctx;
+	v[0] = (struct gyve_core_value){0, 0xc0000080, 0x500 + cpu};
+	v[1] = (struct gyve_core_value){1, 0x20, cpu};
+	return cpu < 2 ? 2 : 0;
+}
+
 /* A breakpoint byte is planted at PLANT: whoever reads memory gets what was there. */
 static ssize_t phys_read(void *ctx, uint64_t gpa, void *buf, size_t len)
 {
@@ -102,7 +110,7 @@ static int setup_arch(const struct gyve_arch *arch)
 	info.nsegs = 1;
 	info.seg[0] = (struct gyve_core_seg){0xffffffff80000000, 0x3000, 0x5000, 5};
 	struct gyve_mem phys = {phys_read, NULL, &map, NULL};
-	src = (struct gyve_core_source){arch, NCPUS, source_regs, NULL, phys, &map, &info};
+	src = (struct gyve_core_source){arch, NCPUS, source_regs, NULL, source_values, phys, &map, &info};
 	strcpy(dir, "/tmp/gyve-core-XXXXXX");
 	if (!mkdtemp(dir))
 		return -1;
@@ -183,6 +191,10 @@ static void round_trip(const struct gyve_core_options *opt)
 		fail_msg("%s", core->warnings);
 	same_regs(core);
 	same_memory(core);
+	uint64_t v = 0;
+	assert_int_equal(gyve_core_value(core, 1, 0, 0xc0000080, &v), 0);
+	assert_int_equal(v, 0x501);
+	assert_int_equal(gyve_core_value(core, 2, 0, 0xc0000080, &v), -ENOENT);
 	assert_true(core->have_sys && core->has_info);
 	assert_int_equal(core->info.when, 1700000000);
 	assert_string_equal(core->info.why, "crash");

@@ -405,6 +405,7 @@ const struct gyve_backend_ops gyve_backend_kvm = {
 	.tsc = kvm_host_tsc,
 	.translate = kvm_host_translate,
 	.msr = kvm_host_msr,
+	.msr_list = kvm_host_msr_list,
 	.irq_reg = kvm_host_irq_reg,
 	.irq = irq,
 	.msi = msi,

@@ -383,6 +383,28 @@ int kvm_host_msr(struct gyve_bvcpu *v, bool write, uint32_t index, uint64_t *val
 	return kvm_a64_set_one(v, id, val);
 }
 
+/* The 64-bit system registers among what KVM lists. */
+size_t kvm_host_msr_list(struct gyve_bvcpu *v, uint32_t *ret, size_t max)
+{
+	static const uint64_t kind = KVM_REG_ARM64 | KVM_REG_SIZE_U64 | KVM_REG_ARM64_SYSREG;
+	struct kvm_reg_list probe = {0}, *l;
+	size_t n = 0;
+
+	if (kvm_ioctl(v->fd, KVM_GET_REG_LIST, &probe) != -E2BIG || probe.n > 1u << 16)
+		return 0;
+	l = calloc(1, sizeof(*l) + probe.n * sizeof(l->reg[0]));
+	if (!l)
+		return 0;
+	l->n = probe.n;
+	if (kvm_ioctl(v->fd, KVM_GET_REG_LIST, l) < 0)
+		l->n = 0;
+	for (uint64_t i = 0; i < l->n; i++)
+		if ((l->reg[i] & ~0xffffull) == kind && n++ < max)
+			ret[n - 1] = l->reg[i] & 0xffff;
+	free(l);
+	return n;
+}
+
 int kvm_host_irq_reg(struct gyve_bvcpu *v, enum gyve_irq_part part, uint32_t reg, uint64_t *ret)
 {
 	static const uint32_t groups[] = {[GYVE_IRQ_LOCAL] = KVM_DEV_ARM_VGIC_GRP_REDIST_REGS,

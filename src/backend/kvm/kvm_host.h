@@ -71,6 +71,7 @@ int kvm_host_translate(struct gyve_bvcpu *v, gyve_gva_t gva, gyve_gpa_t *ret);
 int kvm_host_tsc(struct gyve_bvcpu *v, uint64_t *ret);
 int kvm_host_reset(struct gyve_bvcpu *v);
 int kvm_host_msr(struct gyve_bvcpu *v, bool write, uint32_t index, uint64_t *val);
+size_t kvm_host_msr_list(struct gyve_bvcpu *v, uint32_t *ret, size_t max);
 int kvm_host_irq_reg(struct gyve_bvcpu *v, enum gyve_irq_part part, uint32_t reg, uint64_t *ret);
 /** aarch64 only. */
 void kvm_host_sync_code(void *hva, uint64_t len);

@@ -42,6 +42,8 @@ int kvm_x86_get_xsave(struct gyve_bvcpu *v, void *buf);
 
 /* kvm_x86_64_reset.c */
 /** Remember the VM's interrupt controllers and timer as created; vCPU 0's reset brings them back. */
+/** What KVM_GET_MSR_INDEX_LIST gives; malloced. NULL: nothing. */
+struct kvm_msr_list *kvm_x86_list_msrs(int kvm_fd);
 int kvm_x86_save_irqchip(struct gyve_bvm *vm);
 /** Remember the vCPU's state as created, for kvm_host_reset() / free it. */
 int kvm_x86_save_initial(struct gyve_bvcpu *v);

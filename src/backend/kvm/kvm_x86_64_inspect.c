@@ -2,6 +2,7 @@
 #include "kvm_x86_64.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 int kvm_host_msr(struct gyve_bvcpu *v, bool write, uint32_t index, uint64_t *val)
@@ -17,6 +18,17 @@ int kvm_host_msr(struct gyve_bvcpu *v, bool write, uint32_t index, uint64_t *val
 	if (!write)
 		*val = m.entry.data;
 	return 0;
+}
+
+size_t kvm_host_msr_list(struct gyve_bvcpu *v, uint32_t *ret, size_t max)
+{
+	struct kvm_msr_list *l = kvm_x86_list_msrs(v->vm->kvm_fd);
+	size_t n = l ? l->nmsrs : 0;
+
+	for (size_t i = 0; i < n && i < max; i++)
+		ret[i] = l->indices[i];
+	free(l);
+	return n;
 }
 
 int kvm_host_irq_reg(struct gyve_bvcpu *v, enum gyve_irq_part part, uint32_t reg, uint64_t *ret)

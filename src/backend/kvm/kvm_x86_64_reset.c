@@ -11,7 +11,7 @@ enum { MSR_MAX = 4096, MSR_TSC = 0x10 };
 /* --- model-specific registers: all that KVM keeps for a guest, also its own (a clock page, an asynchronous-fault page: KVM
  * would go on writing there) */
 
-static struct kvm_msr_list *list_msrs(int kvm_fd)
+struct kvm_msr_list *kvm_x86_list_msrs(int kvm_fd)
 {
 	struct kvm_msr_list probe = {0}, *l;
 
@@ -49,7 +49,7 @@ static void fetch_msrs(struct gyve_bvcpu *v, struct kvm_msrs *m)
 
 static int save_msrs(struct gyve_bvcpu *v)
 {
-	struct kvm_msr_list *l = list_msrs(v->vm->kvm_fd);
+	struct kvm_msr_list *l = kvm_x86_list_msrs(v->vm->kvm_fd);
 	unsigned n = l ? l->nmsrs : 0;
 	struct kvm_msrs *m = v->host->initial->msrs = calloc(1, sizeof(*m) + n * sizeof(m->entries[0]));
 
