@@ -120,6 +120,11 @@ static const struct row *find(const char *name, size_t len)
 	return NULL;
 }
 
+const char *gdbstub_packet_name(size_t i)
+{
+	return i < sizeof(table) / sizeof(table[0]) ? table[i].name : NULL;
+}
+
 static bool has_op(const struct gdbstub_ops *ops, size_t needs)
 {
 	void (*op)(void);

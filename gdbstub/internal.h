@@ -85,6 +85,8 @@ void gdbstub_frame_byte(struct gdbstub *s, char c);
 
 /* dispatch.c */
 void gdbstub_dispatch(struct gdbstub *s, const char *data, size_t len);
+/** Name of the i-th packet there is; NULL behind the last. */
+const char *gdbstub_packet_name(size_t i);
 
 /* reply.c: one packet to the client. Without memory the session ends. */
 void gdbstub_reply_begin(struct gdbstub *s);
