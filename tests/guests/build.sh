@@ -40,8 +40,13 @@ hermit() {
 }
 
 guest minimal minimal$suffix.S
+(
+	[ "$arch" = x86_64 ] || flags=("${flags[@]/-mgeneral-regs-only/-g}") # that compiler knows no variable of such types with it
+	hermit hermit_gdb hermit_gdb.c -DINTERFACE=3
+)
 for version in 1 2 3; do
 	hermit hermit_files_$version hermit_files.c -DINTERFACE=$version
+	hermit hermit_machine_$version hermit_machine.c -DINTERFACE=$version -O1
 	hermit hermit_hostile_$version hermit_hostile.c -DINTERFACE=$version -O2
 done
 guest sample sample.c
@@ -82,7 +87,10 @@ guest pushf pushf.S
 guest ring3 ring3.c
 guest paging paging.c
 guest sse sse.c
+guest pit pit.c
 guest highmem highmem.c
+guest highmem_5 highmem.c -DGIBS=5 -DSTEP=65536 -O1
+guest highmem_5_all highmem.c -DGIBS=5 -DSTEP=4096 -O1
 for how in pf ud port mmio jump stack; do
 	guest crash_$how crash.c -DCRASH_"$(printf %s $how | tr a-z A-Z)"
 done

@@ -10,9 +10,31 @@ GYVE_GUEST_NOTES
 /** Every guest defines it; what it returns becomes the exit code. words: those of the kernel's arguments. */
 int kmain(int nwords, char **words);
 
-uint8_t guest_stack[65536] __attribute__((aligned(16)));
+/** With HERMIT_SMP defined: where vCPU 1 and later arrive. */
+void guest_other(uint64_t cpu);
+
 void guest_begin(const uint64_t *boot_info);
 
+#ifdef HERMIT_SMP
+/* A stack of 8 KiB for each of 64. */
+uint8_t guest_stack[64 << 13] __attribute__((aligned(16)));
+#ifdef __aarch64__
+__asm__("	.text\n	.globl _start\n_start:\n"
+	"	adrp x2, guest_stack\n	add x2, x2, :lo12:guest_stack\n"
+	"	add x3, x1, #1\n	add x2, x2, x3, lsl #13\n	mov sp, x2\n"
+	"	mov x29, xzr\n	mov x30, xzr\n	cbz x1, 1f\n"
+	"	mov x0, x1\n	bl guest_other\n2:	wfi\n	b 2b\n"
+	"1:	bl guest_begin\n	b 2b\n");
+#else
+__asm__("	.text\n	.globl _start\n_start:\n"
+	"	leaq 1(%rsi), %rax\n	shlq $13, %rax\n"
+	"	leaq guest_stack(%rip), %rsp\n	addq %rax, %rsp\n	xorl %ebp, %ebp\n"
+	"	testq %rsi, %rsi\n	jz 1f\n"
+	"	movq %rsi, %rdi\n	call guest_other\n2:	hlt\n	jmp 2b\n"
+	"1:	call guest_begin\n	jmp 2b\n");
+#endif
+#else
+uint8_t guest_stack[65536] __attribute__((aligned(16)));
 #ifdef __aarch64__
 __asm__("	.text\n	.globl _start\n_start:\n"
 	"	cbnz x1, 1f\n" /* one vCPU is enough */
@@ -26,6 +48,7 @@ __asm__("	.text\n	.globl _start\n_start:\n"
 	"	leaq guest_stack+65536(%rip), %rsp\n"
 	"	xorl %ebp, %ebp\n	call guest_begin\n"
 	"1:	hlt\n	jmp 1b\n");
+#endif
 #endif
 
 static inline uint64_t text_length(const char *s)
@@ -78,6 +101,7 @@ static inline char *fdt_property(uint8_t *fdt, const char *name, uint32_t *len)
 }
 
 static uint8_t *device_tree;
+static const uint64_t *boot; /* the boot information, by words of 8 bytes */
 
 void guest_begin(const uint64_t *boot_info)
 {
@@ -85,6 +109,7 @@ void guest_begin(const uint64_t *boot_info)
 	uint32_t len;
 	int n = 0;
 
+	boot = boot_info;
 	device_tree = (uint8_t *)boot_info[3];
 	for (char *p = fdt_property(device_tree, "bootargs", &len); p && *p && n < 16;) {
 		words[n++] = p;

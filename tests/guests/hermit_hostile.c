@@ -128,6 +128,41 @@ static void likely(void)
 		last_fd = (uint32_t)block[2];
 }
 
+#if INTERFACE == 1
+static void put(uint8_t *p, uint64_t v, unsigned len)
+{
+	for (unsigned i = 0; i < len; i++)
+		p[i] = (uint8_t)(v >> 8 * i);
+}
+
+/* The same by the calls of version 1, whose blocks are packed and lie anywhere; all but the write, which has no place for an
+ * error. */
+static void likely_packed(void)
+{
+	static const uint64_t safe[] = {0x440, 0x480, 0x500, 0x580, 0x840, 0x640, 0x680, 0x700};
+	uint8_t *block = arena + random() % (sizeof(arena) - 256);
+	uint64_t n = pick(safe, sizeof(safe) / sizeof(safe[0]));
+
+	for (unsigned i = 0; i < 32; i += 8)
+		put(block + i, word(), 8);
+	switch (n) {
+	case 0x440:
+		put(block, path(), 8), put(block + 8, random() & 0203303, 4), put(block + 12, random() % 01000, 4);
+		break;
+	case 0x840:
+		put(block, path(), 8);
+		break;
+	default:
+		put(block, descriptor(), 4), put(block + 4, random() % 2 ? address() : length(), 8);
+		put(block + 12, n == 0x580 ? random() % 4 : length(), n == 0x580 ? 4 : 8);
+	}
+	gyve_guest_call((uint16_t)n, (uint64_t)block);
+	uint32_t fd = block[16] | (uint32_t)block[17] << 8 | (uint32_t)block[18] << 16 | (uint32_t)block[19] << 24;
+	if (n == 0x440 && fd > last_fd && fd < last_fd + 16)
+		last_fd = fd;
+}
+#endif
+
 static uint64_t value(const char *text)
 {
 	uint64_t n = 0;
@@ -148,6 +183,12 @@ int kmain(int nwords, char **words)
 	gyve_guest_print("begins\n");
 	for (uint64_t i = 0; i < count || forever; i++) {
 		if (!wild || random() % 64) {
+#if INTERFACE == 1
+			if (random() % 4) {
+				likely_packed();
+				continue;
+			}
+#endif
 			likely();
 		} else { /* anything at all: sooner or later one has no place for an error */
 			gyve_guest_call((uint16_t)(random() % 8 ? number() : random()), random() % 2 ? address() : word());
