@@ -18,6 +18,7 @@ package_table() {
 		build  pc   libelf               libelf-dev
 		build  hdr  libfdt.h             libfdt-dev
 		build  pc   libdw                libdw-dev
+		build  pc   zlib                 zlib1g-dev
 		build  hdr  Zydis/Zydis.h        libzydis-dev
 		build  pc   libzstd              libzstd-dev
 		build  pc   libkdumpfile         libkdumpfile-dev

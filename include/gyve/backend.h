@@ -107,6 +107,7 @@ struct gyve_vm_config {
 	unsigned ncpus;
 	bool pit, cpu_pm, irqchip; /**< x86 */
 	const char *brand;         /**< CPUID brand string, NULL = leave */
+	bool guest_starts_cpus;    /**< vCPUs but the first wait for PSCI or INIT and SIPI */
 	bool no_probe_cache;       /**< probe() runs its guests, whatever an earlier process of this boot found */
 };
 

@@ -60,8 +60,11 @@ struct gyve_dev_host;
 struct gyve_boot_params {
 	const char *path;   /**< image path as given */
 	const char *file;   /**< what to read instead, NULL: path */
-	const void *initrd; /**< goes behind a Hermit kernel; borrowed, NULL: nothing */
+	const void *initrd; /**< goes behind a Hermit or Linux kernel; borrowed, NULL: nothing */
 	uint64_t initrd_len;
+	const char *append; /**< words of a Linux kernel's command line, before args; NULL: none */
+	const void *dtb;    /**< device tree for a Linux kernel; borrowed, NULL: none */
+	size_t dtb_len;
 	uint64_t mem_size; /**< bytes */
 	bool mem_size_given;
 	unsigned ncpus;
@@ -120,6 +123,11 @@ struct gyve_sink {
 struct gyve_platform_ops {
 	const char *name;
 	const char *brand; /**< x86 CPUID brand string its guests know, NULL: the host's */
+	/** Architecture of its images where they are no ELF files: probe() and plan() get an otherwise empty gyve_elf with data
+	 * and size then. 0: it takes ELF files only. */
+	enum gyve_arch_id raw;
+	/** The guest starts its vCPUs but the first, by PSCI or start-up interrupts. */
+	bool starts_cpus;
 	/** aarch64: so many instructions the other vCPUs are to be through with before vCPU 0 starts. */
 	unsigned first_steps;
 	/** Does this platform take the parsed image? */
@@ -144,5 +152,6 @@ struct gyve_platform_ops {
 	uint64_t (*call_count)(void *state, size_t i, const char **name);
 	void (*destroy)(void *state);
 };
-extern const struct gyve_platform_ops gyve_platform_hermit, gyve_platform_bare, gyve_platform_bare_aarch64;
+extern const struct gyve_platform_ops gyve_platform_hermit, gyve_platform_bare, gyve_platform_bare_aarch64,
+	gyve_platform_linux_arm64;
 #endif

@@ -34,6 +34,10 @@ struct run {
 	struct gyve_filemap *files;
 	struct gyve_hermit_image *bundle; /* the image is an archive */
 	int kernel_fd;                    /* its kernel */
+	struct mapped {
+		const uint8_t *data;
+		size_t len;
+	} initrd, dtb;
 	char kernel_path[32];
 	struct isolation isolation;
 	struct gyve_symtab *syms;
@@ -168,6 +172,16 @@ static int open_bundle(struct run *r, struct gyve_err *err)
 	return ret < 0 ? gyve_err_set(err, ret, "no memory") : make_kernel_file(r, err);
 }
 
+/* What goes to a Linux kernel along with it. */
+static int open_boot_files(struct run *r, struct gyve_err *err)
+{
+	const struct gyve_opts *o = &r->opts;
+
+	if (o->initrd && gyve_file_map(o->initrd, &r->initrd.data, &r->initrd.len, err) < 0)
+		return err->code;
+	return o->dtb ? gyve_file_map(o->dtb, &r->dtb.data, &r->dtb.len, err) : 0;
+}
+
 /* Everything is open, no vCPU has run. The debugger reads the image, and whoever dumps does so where we were started. */
 static int isolate(void *ctx, struct gyve_err *err)
 {
@@ -299,7 +313,7 @@ static int set_up(struct run *r)
 
 	if (gyve_file_map(o->image, &r->image, &r->image_size, &err) < 0)
 		return fail(&err, GYVE_STATUS_IMAGE);
-	if (open_bundle(r, &err) < 0)
+	if (open_bundle(r, &err) < 0 || open_boot_files(r, &err) < 0)
 		return fail(&err, GYVE_STATUS_IMAGE);
 	if (open_files(r, &err) < 0)
 		return fail(&err, GYVE_STATUS_USAGE);
@@ -314,8 +328,11 @@ static int set_up(struct run *r)
 	vo.boot.args = o->args;
 	vo.boot.env = o->env;
 	vo.boot.file = r->bundle ? r->kernel_path : NULL;
-	vo.boot.initrd = r->bundle && o->image_internal ? r->bundle->tar : NULL;
-	vo.boot.initrd_len = r->bundle ? r->bundle->tar_len : 0;
+	vo.boot.initrd = r->bundle && o->image_internal ? r->bundle->tar : r->initrd.data;
+	vo.boot.initrd_len = r->bundle ? r->bundle->tar_len : r->initrd.len;
+	vo.boot.append = o->append;
+	vo.boot.dtb = r->dtb.data;
+	vo.boot.dtb_len = r->dtb.len;
 	vo.boot.tempdir = o->tempdir;
 	vo.boot.no_input = o->gdb && o->listen.kind == GYVE_LISTEN_STDIO;
 	ret = gyve_vm_create(&vo, &r->vm, &err);
@@ -390,6 +407,10 @@ static void tear_down(struct run *r)
 		waitpid(r->dumper, NULL, 0);
 	if (r->image)
 		gyve_file_unmap(r->image, r->image_size);
+	if (r->initrd.data)
+		gyve_file_unmap(r->initrd.data, r->initrd.len);
+	if (r->dtb.data)
+		gyve_file_unmap(r->dtb.data, r->dtb.len);
 	gyve_opts_deinit(&r->opts);
 }
 

@@ -35,6 +35,11 @@ const struct option_row gyve_option_rows[] = {
 	{0, "hermit-image-mode", REQUIRED, "MODE", NULL, "uhyve.hermit_image_mode", .set = opt_image_mode,
 	 .help = "files of a Hermit image (tar.gz) are mapped (external) or stay in guest memory\n(internal) [external]"},
 
+	{0, "initrd", REQUIRED, "FILE", NULL, "linux.initrd", FIELD(initrd), .help = "Linux: the initial RAM disk"},
+	{0, "append", REQUIRED, "TEXT", NULL, "linux.append", FIELD(append), .help = "Linux: the kernel's command line"},
+	{0, "dtb", REQUIRED, "FILE", NULL, "linux.dtb", FIELD(dtb),
+	 .help = "Linux on aarch64: a device tree; gyve puts its own machine over it"},
+
 	HEADING("files and isolation"),
 	{0, "file-mapping", REQUIRED, "H:G[:ro]", .list = true, .set = opt_file_mapping,
 	 .help = "the guest finds host file or directory H at its path G (repeat); ro: only to read"},

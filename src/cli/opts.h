@@ -31,10 +31,11 @@ struct gyve_opts {
 	size_t nfile_mappings;
 	const char *tempdir; /**< NULL: TMPDIR */
 	enum gyve_isolation isolation;
-	bool image_internal;     /**< a Hermit image stays in guest memory as it is */
-	bool io_direct, io_sync; /**< for files in the temporary directory */
-	const char *image;       /**< NULL: missing */
-	const char *const *args; /**< after IMAGE, NULL-terminated, borrowed from argv */
+	const char *initrd, *append, *dtb; /**< for a Linux kernel; NULL: none */
+	bool image_internal;               /**< a Hermit image stays in guest memory as it is */
+	bool io_direct, io_sync;           /**< for files in the temporary directory */
+	const char *image;                 /**< NULL: missing */
+	const char *const *args;           /**< after IMAGE, NULL-terminated, borrowed from argv */
 };
 
 /** argv[0] is the command's name. The command line beats environment variables (getenv()), those beat the configuration file,

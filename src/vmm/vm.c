@@ -14,26 +14,46 @@
 #include <time.h>
 
 /* First that takes the image. */
-static const struct gyve_platform_ops *const platforms[] = {&gyve_platform_hermit, &gyve_platform_bare,
-							    &gyve_platform_bare_aarch64};
+static const struct gyve_platform_ops *const platforms[] = {&gyve_platform_linux_arm64, &gyve_platform_hermit,
+							    &gyve_platform_bare, &gyve_platform_bare_aarch64};
+
+static bool probe_platforms(struct gyve_vm *vm, bool raw)
+{
+	for (size_t i = 0; i < GYVE_ARRAY_SIZE(platforms); i++)
+		if ((!raw || platforms[i]->raw) && platforms[i]->probe(vm->elf)) {
+			vm->platform = platforms[i];
+			return true;
+		}
+	return false;
+}
+
+/* No ELF file: some platform may know what it is. */
+static bool find_raw_platform(struct gyve_vm *vm)
+{
+	memset(vm->elf, 0, sizeof(*vm->elf));
+	vm->elf->data = vm->image;
+	vm->elf->size = vm->image_size;
+	if (!probe_platforms(vm, true))
+		return false;
+	vm->elf->machine = (int)vm->platform->raw;
+	return true;
+}
 
 static int find_platform(struct gyve_vm *vm, struct gyve_err *err)
 {
 	const struct gyve_arch *host = vm->ops->machine ? gyve_arch_find(vm->ops->machine) : gyve_arch_host();
 	int r = gyve_elf_parse(vm->elf, vm->image, vm->image_size, err);
-	if (r < 0)
+	if (r < 0 && !find_raw_platform(vm))
 		return gyve_err_prefix(err, "%s", vm->opt.boot.path);
 	char name[24];
 	vm->arch = gyve_arch_find(vm->elf->machine);
 	if (!vm->arch || vm->arch != host)
 		return gyve_err_set(err, -ENOEXEC, "%s: the image is for %s, this host runs %s", vm->opt.boot.path,
 				    gyve_elf_machine(vm->elf->machine, name), host->name);
-	for (size_t i = 0; i < GYVE_ARRAY_SIZE(platforms); i++)
-		if (platforms[i]->probe(vm->elf)) {
-			vm->platform = platforms[i];
-			return 0;
-		}
-	return gyve_err_set(err, -ENOEXEC, "%s: neither a Hermit image nor a bare-metal ELF program", vm->opt.boot.path);
+	if (vm->platform || probe_platforms(vm, false))
+		return 0;
+	return gyve_err_set(err, -ENOEXEC, "%s: neither a Hermit image nor a Linux kernel nor a bare-metal ELF program",
+			    vm->opt.boot.path);
 }
 
 static void advise(const struct gyve_vm *vm)
@@ -129,6 +149,7 @@ static int create(struct gyve_vm *vm, struct gyve_err *err)
 				     .brand = vm->platform->brand,
 				     .pit = vm->opt.pit,
 				     .cpu_pm = vm->opt.cpu_pm,
+				     .guest_starts_cpus = vm->platform->starts_cpus,
 				     .no_probe_cache = vm->opt.no_probe_cache};
 	r = vm->ops->vm_create(&cfg, &vm->b, err);
 	if (r < 0)

@@ -61,6 +61,8 @@ const char *watchdog_bites(struct gyve_vcpu *v)
 
 	if (v->vm->arch->id != GYVE_AARCH64 || !(r = vcpu_regs(v, GYVE_REGS_PC | GYVE_REGS_SYS)))
 		return NULL;
+	if (v->index && v->vm->platform->starts_cpus && !(r->a64.sctlr_el1 & 1))
+		return NULL; /* not started yet: it is at 0, where its vectors are */
 	uint64_t off = r->a64.pc - (r->a64.vbar_el1 & ~UINT64_C(0x7ff)), class = r->a64.esr_el1 >> 26 & 0x3f;
 	/* the vector's first instruction was itself the reason: where that came from is lost for good */
 	if ((off == 0 || off == 0x200) && r->a64.elr_el1 == r->a64.pc && (class == 0 || class == 0x21))

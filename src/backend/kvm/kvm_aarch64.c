@@ -125,9 +125,12 @@ static int choose_sve_length(struct gyve_bvcpu *v)
 
 static int init_regs(struct gyve_bvcpu *v)
 {
-	int r = kvm_ioctl(v->fd, KVM_ARM_VCPU_INIT, &v->vm->host->init);
+	struct kvm_vcpu_init init = v->vm->host->init;
 	uint64_t mpidr = UINT64_C(1) << 31 | v->index;
 
+	if (v->index && v->vm->cfg.guest_starts_cpus)
+		init.features[0] |= 1u << KVM_ARM_VCPU_POWER_OFF;
+	int r = kvm_ioctl(v->fd, KVM_ARM_VCPU_INIT, &init);
 	v->host->last_valid = 0;
 	v->host->fresh = 0;
 	if (r == 0 && v->vm->host->init.features[0] & 1u << KVM_ARM_VCPU_SVE && !v->host->finalized)

@@ -146,7 +146,7 @@ void kvm_host_vm_deinit(struct gyve_bvm *vm)
 
 int kvm_host_vcpu_init(struct gyve_bvcpu *v, struct gyve_err *err)
 {
-	struct kvm_mp_state mp = {.mp_state = KVM_MP_STATE_RUNNABLE};
+	struct kvm_mp_state mp = {.mp_state = kvm_x86_mp_state(v)};
 	struct {
 		struct kvm_msrs head;
 		struct kvm_msr_entry entry;
@@ -160,7 +160,7 @@ int kvm_host_vcpu_init(struct gyve_bvcpu *v, struct gyve_err *err)
 		return gyve_err_set(err, r, "KVM refuses the CPU features of vCPU %u: %s", v->index, strerror(-r));
 	kvm_ioctl(v->fd, KVM_SET_MSRS, &misc);
 	if (v->vm->cfg.irqchip)
-		kvm_ioctl(v->fd, KVM_SET_MP_STATE, &mp); /* all of them start at once */
+		kvm_ioctl(v->fd, KVM_SET_MP_STATE, &mp);
 	if (v->vm->host->sync_regs)
 		v->run->kvm_valid_regs = KVM_SYNC_X86_REGS;
 	if (v->index == 0 && (r = kvm_ioctl(v->fd, KVM_GET_TSC_KHZ, NULL)) > 0)

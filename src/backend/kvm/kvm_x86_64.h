@@ -37,6 +37,12 @@ struct kvm_initial {
 	bool has_lapic, has_xcrs;
 };
 
+/** What a vCPU begins with: all of them start at once, unless the guest does that. */
+static inline uint32_t kvm_x86_mp_state(const struct gyve_bvcpu *v)
+{
+	return v->index && v->vm->cfg.guest_starts_cpus ? KVM_MP_STATE_UNINITIALIZED : KVM_MP_STATE_RUNNABLE;
+}
+
 /** KVM_GET_XSAVE2, or KVM_GET_XSAVE: vm->host->xsave_size bytes. */
 int kvm_x86_get_xsave(struct gyve_bvcpu *v, void *buf);
 

@@ -133,7 +133,7 @@ void kvm_x86_free_initial(struct gyve_bvcpu *v)
 int kvm_host_reset(struct gyve_bvcpu *v)
 {
 	struct kvm_initial *i = v->host->initial;
-	struct kvm_mp_state mp = {.mp_state = KVM_MP_STATE_RUNNABLE};
+	struct kvm_mp_state mp = {.mp_state = kvm_x86_mp_state(v)};
 	int r;
 
 	v->host->fresh = v->host->bp_owed = false;
