@@ -42,6 +42,13 @@ GDBSTUB_HANDLER(supported)
 		gdbstub_reply_fmt(s, ";ConditionalBreakpoints+");
 	if (s->ops->catch_calls)
 		gdbstub_reply_fmt(s, ";QCatchSyscalls+");
+	if (s->ops->start)
+		gdbstub_reply_fmt(s, ";QStartupWithShell+;QDisableRandomization+");
+	if (s->ops->environment)
+		gdbstub_reply_fmt(s, ";QEnvironmentHexEncoded+;QEnvironmentUnset+;QEnvironmentReset+");
+	if (s->ops->directory)
+		gdbstub_reply_fmt(s, ";QSetWorkingDir+");
+	gdbstub_reply_fmt(s, ";QThreadEvents+");
 	if (s->ops->set_phys_mode)
 		gdbstub_reply_fmt(s, ";PhyMemMode+");
 	gdbstub_reply_end(s);
@@ -87,7 +94,7 @@ GDBSTUB_HANDLER(symbol)
 	gdbstub_reply(s, "OK");
 }
 
-/* The process was there before the client. */
+/* The process was there before the client, unless that has started it. */
 GDBSTUB_HANDLER(attached)
 {
 	if (gdbstub_cur_accept(c, ':'))
@@ -95,7 +102,7 @@ GDBSTUB_HANDLER(attached)
 	if (!gdbstub_cur_done(c))
 		gdbstub_reply_malformed(s);
 	else
-		gdbstub_reply(s, "1");
+		gdbstub_reply(s, s->started ? "0" : "1");
 }
 
 GDBSTUB_HANDLER(offsets)

@@ -1,4 +1,4 @@
-/* Running and stopping: ? c C s S vCont, stop replies, and the ends of a session. */
+/* Running and stopping: ? c C s S vCont, and stop replies. */
 #include "internal.h"
 
 #include "hex.h"
@@ -64,8 +64,10 @@ void gdbstub_send_stop(struct gdbstub *s, const struct gdbstub_stop *stop)
 	gdbstub_reply_begin(s);
 	if (stop->kind == GDBSTUB_STOP_EXITED) {
 		gdbstub_reply_fmt(s, "W%02x", (unsigned)stop->code & 0xff);
+		s->gone = s->extended;
 	} else if (stop->kind == GDBSTUB_STOP_KILLED) {
 		gdbstub_reply_fmt(s, "X%02x", (unsigned)stop->signal & 0xff);
+		s->gone = s->extended;
 	} else {
 		/* the client takes this thread for the selected one from now on */
 		s->g_tid = stop->tid;
@@ -78,15 +80,11 @@ void gdbstub_send_stop(struct gdbstub *s, const struct gdbstub_stop *stop)
 }
 
 /* Not stopped though this client resumed nothing: stop it, and that stop is the answer. */
-GDBSTUB_HANDLER(reason)
+void gdbstub_tell_reason(struct gdbstub *s)
 {
 	struct gdbstub_stop stop = {.kind = GDBSTUB_STOP_SIGNAL, .signal = 5};
 	int ret = 0;
 
-	if (!gdbstub_cur_done(c)) {
-		gdbstub_reply_malformed(s);
-		return;
-	}
 	if (s->ops->stop_reason)
 		ret = s->ops->stop_reason(s->ctx, &stop);
 	else
@@ -99,6 +97,16 @@ GDBSTUB_HANDLER(reason)
 	} else {
 		gdbstub_send_stop(s, &stop);
 	}
+}
+
+GDBSTUB_HANDLER(reason)
+{
+	if (!gdbstub_cur_done(c))
+		gdbstub_reply_malformed(s);
+	else if (s->gone)
+		gdbstub_reply(s, "W00");
+	else
+		gdbstub_tell_reason(s);
 }
 
 /* --- resuming */
@@ -318,63 +326,6 @@ GDBSTUB_HANDLER(ctrl_c)
 	gdbstub_reply(s, "OK");
 	if (s->running)
 		s->ops->interrupt(s->ctx);
-}
-
-/* --- the end */
-
-static void end_by_kill(struct gdbstub *s)
-{
-	s->over = true;
-	s->running = false;
-	if (s->ops->kill)
-		s->ops->kill(s->ctx);
-}
-
-GDBSTUB_HANDLER(kill)
-{
-	(void)c; /* nothing to misunderstand; gdb wants no answer, lldb one */
-	if (s->features & GDBSTUB_CLIENT_LLDB)
-		gdbstub_reply(s, "X09");
-	end_by_kill(s);
-}
-
-/* ;PID, where there is one process */
-GDBSTUB_HANDLER(vkill)
-{
-	gdbstub_cur_expect(c, ';');
-	gdbstub_cur_hex(c);
-	if (!gdbstub_cur_done(c)) {
-		gdbstub_reply_malformed(s);
-		return;
-	}
-	gdbstub_reply(s, "OK");
-	end_by_kill(s);
-}
-
-GDBSTUB_HANDLER(detach)
-{
-	int ret;
-
-	if (gdbstub_cur_accept(c, ';'))
-		gdbstub_cur_hex(c);
-	if (!gdbstub_cur_done(c)) {
-		gdbstub_reply_malformed(s);
-		return;
-	}
-	if (s->ops->clear_points)
-		s->ops->clear_points(s->ctx);
-	ret = s->ops->detach ? s->ops->detach(s->ctx) : 0;
-	if (ret < 0) {
-		gdbstub_reply_error(s, ret, "the target cannot be let go");
-		return;
-	}
-	gdbstub_reply(s, "OK");
-	s->over = s->detached = true;
-}
-
-GDBSTUB_HANDLER(restart)
-{
-	(void)s, (void)c; /* R has no reply, supported or not */
 }
 
 /* --- threads */

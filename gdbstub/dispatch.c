@@ -23,6 +23,7 @@ static const struct row {
 	unsigned flags;
 	size_t needs; /**< this op: without it the packet is unknown */
 } table[] = {
+	{"!", gdbstub_cmd_extended, PKT_RUNNING, 0},
 	{"?", gdbstub_cmd_reason, PKT_SILENT, 0},
 	{"C", gdbstub_cmd_cont_sig, PKT_SILENT, NEEDS(resume)},
 	{"D", gdbstub_cmd_detach, 0, 0},
@@ -30,7 +31,7 @@ static const struct row {
 	{"H", gdbstub_cmd_set_thread, PKT_RUNNING, 0},
 	{"M", gdbstub_cmd_write_mem, 0, NEEDS(write_mem)},
 	{"P", gdbstub_cmd_write_reg, PKT_THREAD, NEEDS(write_reg)},
-	{"R", gdbstub_cmd_restart, PKT_RUNNING | PKT_SILENT, 0},
+	{"R", gdbstub_cmd_restart, PKT_SILENT, 0},
 	{"S", gdbstub_cmd_step_sig, PKT_SILENT, NEEDS(resume)},
 	{"T", gdbstub_cmd_thread_alive, PKT_RUNNING, 0},
 	{"X", gdbstub_cmd_write_binary, 0, NEEDS(write_mem)},
@@ -44,12 +45,19 @@ static const struct row {
 	{"x", gdbstub_cmd_read_binary, PKT_RUNNING, NEEDS(read_mem)},
 	{"z", gdbstub_cmd_remove_point, 0, NEEDS(remove_point)},
 	{"QCatchSyscalls", gdbstub_cmd_catch_calls, 0, NEEDS(catch_calls)},
+	{"QDisableRandomization", gdbstub_cmd_accept_switch, PKT_RUNNING, NEEDS(start)},
 	{"QEnableErrorStrings", gdbstub_cmd_error_strings, PKT_RUNNING, 0},
+	{"QEnvironmentHexEncoded", gdbstub_cmd_env_set, PKT_RUNNING, NEEDS(environment)},
+	{"QEnvironmentReset", gdbstub_cmd_env_reset, PKT_RUNNING, NEEDS(environment)},
+	{"QEnvironmentUnset", gdbstub_cmd_env_unset, PKT_RUNNING, NEEDS(environment)},
 	{"QListThreadsInStopReply", gdbstub_cmd_list_in_stop, PKT_RUNNING, 0},
 	{"QNonStop", gdbstub_cmd_non_stop, PKT_RUNNING, 0},
 	{"QRestoreRegisterState", gdbstub_cmd_restore_regs, PKT_THREAD, NEEDS(write_reg)},
 	{"QSaveRegisterState", gdbstub_cmd_save_regs, PKT_THREAD, NEEDS(read_reg)},
+	{"QSetWorkingDir", gdbstub_cmd_directory, PKT_RUNNING, NEEDS(directory)},
 	{"QStartNoAckMode", gdbstub_cmd_no_ack, PKT_RUNNING, 0},
+	{"QStartupWithShell", gdbstub_cmd_accept_switch, PKT_RUNNING, NEEDS(start)},
+	{"QThreadEvents", gdbstub_cmd_accept_switch, PKT_RUNNING, 0},
 	{"QThreadSuffixSupported", gdbstub_cmd_thread_suffix, PKT_RUNNING, 0},
 	{"Qqemu.PhyMemMode", gdbstub_cmd_phys_mode_set, 0, NEEDS(set_phys_mode)},
 	{"Qqemu.sstep", gdbstub_cmd_qemu_step, PKT_RUNNING, 0},
@@ -76,12 +84,14 @@ static const struct row {
 	{"qqemu.sstep", gdbstub_cmd_qemu_step, PKT_RUNNING, 0},
 	{"qqemu.sstepbits", gdbstub_cmd_qemu_step_bits, PKT_RUNNING, 0},
 	{"qsThreadInfo", gdbstub_cmd_next_threads, PKT_RUNNING, 0},
+	{"vAttach", gdbstub_cmd_vattach, PKT_SILENT, 0},
 	{"vCont", gdbstub_cmd_vcont, PKT_SILENT, NEEDS(resume)},
 	{"vCont?", gdbstub_cmd_vcont_query, PKT_RUNNING, NEEDS(resume)},
 	{"vCtrlC", gdbstub_cmd_ctrl_c, PKT_RUNNING, NEEDS(interrupt)},
 	{"vFile", gdbstub_cmd_file, PKT_RUNNING, NEEDS(file_open)},
 	{"vKill", gdbstub_cmd_vkill, PKT_RUNNING, 0},
 	{"vMustReplyEmpty", gdbstub_cmd_must_reply_empty, PKT_RUNNING, 0},
+	{"vRun", gdbstub_cmd_vrun, PKT_SILENT, NEEDS(start)},
 };
 
 static size_t name_length(const char *data, size_t len)

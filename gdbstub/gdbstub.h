@@ -128,8 +128,15 @@ struct gdbstub_ops {
 	int (*stop_reason)(void *ctx, struct gdbstub_stop *ret);
 	/** D: points are already removed by ops->clear_points; let it run. */
 	int (*detach)(void *ctx);
-	/** k, vKill. */
+	/** k, vKill. With extended mode (gdbstub_extended()) the session goes on, and start may follow. */
 	void (*kill)(void *ctx);
+	/** vRun, R: start again, with these arguments (none: those it had). file: what the client calls the program; "": it has
+	 * not said. The first stop arrives later by gdbstub_report_stop(), a refusal by gdbstub_report_refusal(). */
+	int (*start)(void *ctx, const char *file, const char *const *argv, size_t n, struct gdbstub_err *err);
+	/** Environment of the next start: "NAME=VALUE" is added, "NAME" removed, NULL: as it was at first. */
+	int (*environment)(void *ctx, const char *text, struct gdbstub_err *err);
+	/** Directory of the next start. NULL slot: there is none to choose. */
+	int (*directory)(void *ctx, const char *path, struct gdbstub_err *err);
 	void (*clear_points)(void *ctx);
 	/** monitor CMD: text goes out by gdbstub_monitor_print(s, ...). Returns 0 or negative errno (unknown command: -ENOENT).
 	 */
@@ -164,6 +171,12 @@ size_t gdbstub_output(struct gdbstub *s, const void **buf);
 void gdbstub_sent(struct gdbstub *s, size_t len);
 /** The target stopped (once per resume). */
 void gdbstub_report_stop(struct gdbstub *s, const struct gdbstub_stop *stop);
+/** Instead of the stop that a start was to bring. */
+void gdbstub_report_refusal(struct gdbstub *s, int code, const char *text);
+/** Does the client speak the extended protocol: does the session outlive the guest? */
+bool gdbstub_extended(const struct gdbstub *s);
+/** Extended: the guest was detached from, killed, or has ended, and the client has not started or attached to it again. */
+bool gdbstub_gone(const struct gdbstub *s);
 /** The client went away: points are removed, the target's detach is NOT called. */
 void gdbstub_disconnect(struct gdbstub *s);
 /** Is the client waiting for a stop reply? */

@@ -50,6 +50,10 @@ struct gdbstub {
 	bool running; /**< a resume (or '?') waits for its stop reply */
 	bool over;    /**< no more packets are taken */
 	bool detached;
+	bool extended;
+	bool gone;         /**< extended: there is no guest, as far as the client is concerned */
+	bool silent_start; /**< the stop waited for is R's, which is not told */
+	bool started;      /**< the client started it by vRun: it is not just attached to it */
 	bool in_monitor;
 	int g_tid;                               /**< Hg; 0: any */
 	int c_tid;                               /**< Hc; 0: any, -1: all */
@@ -116,6 +120,8 @@ void gdbstub_out_char(struct gdbstub *s, char c);
 void gdbstub_announce_objects(struct gdbstub *s);
 
 /* cmd_run.c */
+/** Why it is stopped, to '?' and vAttach; where it runs, stop it first. */
+void gdbstub_tell_reason(struct gdbstub *s);
 void gdbstub_send_stop(struct gdbstub *s, const struct gdbstub_stop *stop);
 
 /* cmd_lldb.c */
@@ -152,6 +158,14 @@ GDBSTUB_HANDLER(kill);
 GDBSTUB_HANDLER(vkill);
 GDBSTUB_HANDLER(detach);
 GDBSTUB_HANDLER(restart);
+GDBSTUB_HANDLER(extended);
+GDBSTUB_HANDLER(vrun);
+GDBSTUB_HANDLER(vattach);
+GDBSTUB_HANDLER(env_set);
+GDBSTUB_HANDLER(env_unset);
+GDBSTUB_HANDLER(env_reset);
+GDBSTUB_HANDLER(directory);
+GDBSTUB_HANDLER(accept_switch);
 GDBSTUB_HANDLER(set_thread);
 GDBSTUB_HANDLER(thread_alive);
 GDBSTUB_HANDLER(must_reply_empty);

@@ -80,7 +80,30 @@ void gdbstub_report_stop(struct gdbstub *s, const struct gdbstub_stop *stop)
 	if (!s->running || s->over)
 		return;
 	s->running = false;
-	gdbstub_send_stop(s, stop);
+	if (!s->silent_start)
+		gdbstub_send_stop(s, stop);
+	s->silent_start = false;
+}
+
+void gdbstub_report_refusal(struct gdbstub *s, int code, const char *text)
+{
+	if (!s->running || s->over)
+		return;
+	s->running = false;
+	s->gone = s->extended;
+	if (!s->silent_start)
+		gdbstub_reply_error(s, code, "%s", text);
+	s->silent_start = false;
+}
+
+bool gdbstub_extended(const struct gdbstub *s)
+{
+	return s->extended;
+}
+
+bool gdbstub_gone(const struct gdbstub *s)
+{
+	return s->gone;
 }
 
 void gdbstub_disconnect(struct gdbstub *s)
@@ -142,7 +165,7 @@ void gdbstub_monitor_print(struct gdbstub *s, const char *text, size_t len)
 
 size_t gdbstub_threads(struct gdbstub *s)
 {
-	size_t n = s->ops->threads ? s->ops->threads(s->ctx, s->tids, s->max_tids) : 0;
+	size_t n = s->ops->threads && !s->gone ? s->ops->threads(s->ctx, s->tids, s->max_tids) : 0;
 
 	if (n > s->max_tids) {
 		int *more = n < SIZE_MAX / sizeof(*more) ? realloc(s->tids, n * sizeof(*more)) : NULL;

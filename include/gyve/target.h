@@ -19,6 +19,8 @@ struct gyve_target_ops {
 	void (*interrupt)(void *ctx);
 	void (*kill)(void *ctx, int code);
 	int (*reset)(void *ctx, struct gyve_err *err);
+	int (*arguments)(void *ctx, const char *const *args); /**< of the next reset; see vm.h */
+	int (*environment)(void *ctx, const char *text);
 	int (*event_fd)(void *ctx); /**< readable when a stop waits */
 	bool (*take_stop)(void *ctx, struct gyve_stop *ret);
 	int (*point_insert)(void *ctx, enum gyve_point_kind kind, gyve_gva_t gva, uint64_t len, struct gyve_err *err);

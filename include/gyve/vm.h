@@ -110,7 +110,12 @@ void gyve_run_interrupt(struct gyve_vm *vm);
 int gyve_run_resume(struct gyve_vm *vm, const struct gyve_resume *actions);
 /** End the guest: every vCPU thread leaves; a STOP_EXIT with code is reported if none was. */
 void gyve_run_kill(struct gyve_vm *vm, int code);
-/** Reload the image and reset all vCPUs; breakpoints are kept. Only while stopped. */
+/** What the guest is given when it is next reset, copied; NULL: what it was given at first. -ENOMEM. */
+int gyve_vm_arguments(struct gyve_vm *vm, const char *const *args);
+/** "NAME=VALUE" sets, "NAME" removes a variable of that environment; NULL: as it was at first. -ENOMEM. */
+int gyve_vm_environment(struct gyve_vm *vm, const char *text);
+/** Reload the image and reset all vCPUs; breakpoints are kept. Only while stopped, or when it has ended: then it is stopped
+ * again. After an error it cannot go on. */
 int gyve_vm_reset(struct gyve_vm *vm, struct gyve_err *err);
 
 /* While stopped: registers (cached; written back at resume). Pointer borrowed until resume; NULL on error. */

@@ -46,6 +46,16 @@ static int live_reset(void *ctx, struct gyve_err *err)
 	return gyve_vm_reset(ctx, err);
 }
 
+static int live_arguments(void *ctx, const char *const *args)
+{
+	return gyve_vm_arguments(ctx, args);
+}
+
+static int live_environment(void *ctx, const char *text)
+{
+	return gyve_vm_environment(ctx, text);
+}
+
 static int live_event_fd(void *ctx)
 {
 	return gyve_run_eventfd(ctx);
@@ -144,6 +154,8 @@ static const struct gyve_target_ops live_ops = {
 	.interrupt = live_interrupt,
 	.kill = live_kill,
 	.reset = live_reset,
+	.arguments = live_arguments,
+	.environment = live_environment,
 	.event_fd = live_event_fd,
 	.take_stop = live_take_stop,
 	.point_insert = live_point_insert,

@@ -40,7 +40,8 @@ struct session {
 	bool let_go;    /**< some client resumed the guest, or none was required */
 	bool clear_due; /**< a client was lost while the guest ran: its points go at the next stop, which we asked for */
 	bool dump_due;  /**< a dump was asked for while the guest ran: at the stop, which we asked for */
-	bool ended;
+	bool ended, quitting;
+	bool dead; /**< the guest has ended, but its client may start it again */
 	struct gyve_stop end;
 };
 
@@ -315,6 +316,10 @@ static void end_session(struct session *x)
 	close_client(x->s);
 	x->connected = x->attaching = false;
 	gyve_log(GYVE_LOG_INFO, GYVE_LOG_GDB, detached ? "the debugger detached" : "the debugger is gone");
+	if (x->dead) {
+		x->ended = true;
+		return;
+	}
 	if (x->s->listen_fd < 0 && !detached) {
 		gyve_target_kill(t, 0);
 		return;
@@ -414,6 +419,27 @@ static bool dump_at_stop(struct session *x, const struct gyve_stop *stop, const 
 	return gyve_target_continue(x->serve->target) == 0;
 }
 
+/* By the extended protocol, and the client knows of this end or has asked for it. */
+static bool may_start_again(const struct session *x)
+{
+	const struct gdbstub *stub = x->connected ? x->glue.stub : NULL;
+
+	return stub && !x->quitting && gdbstub_extended(stub) &&
+	       (x->glue.killed || x->glue.run_due || gdbstub_running(stub) || gdbstub_gone(stub));
+}
+
+/* vRun waits for the guest to stop, and for that stop to be taken. */
+static void start_again(struct session *x)
+{
+	struct pollfd p = {gyve_target_event_fd(x->serve->target), POLLIN, 0};
+
+	if (!x->connected || !x->glue.run_due || x->attaching || poll(&p, 1, 0) > 0 || !gyve_target_stopped(x->serve->target))
+		return;
+	if (gyve_glue_start(&x->glue))
+		x->dead = false;
+	flush_some(x);
+}
+
 static void on_stop(struct session *x)
 {
 	struct gyve_target *t = x->serve->target;
@@ -425,11 +451,14 @@ static void on_stop(struct session *x)
 	if (dump_at_stop(x, &stop, &before))
 		return;
 	if (stop.kind == GYVE_STOP_EXIT) {
-		x->ended = true;
+		x->dead = may_start_again(x);
+		x->ended = !x->dead;
 		x->end = before.kind == GYVE_STOP_CRASH ? before : stop; /* ending a dead guest does not undo its death */
 	}
 	if (x->clear_due)
 		clear_points(x);
+	if (x->connected && x->glue.run_due)
+		return; /* to be started again */
 	if (x->attaching) {
 		x->attaching = false;
 		if (stop.kind == GYVE_STOP_INTERRUPT)
@@ -439,7 +468,7 @@ static void on_stop(struct session *x)
 	if (x->connected && gdbstub_running(x->glue.stub)) {
 		gyve_glue_report(&x->glue, &stop);
 		flush_some(x);
-	} else if (x->connected) {
+	} else if (x->connected && !gdbstub_gone(x->glue.stub)) {
 		return; /* it did not ask to run: "monitor quit"; '?' tells it */
 	} else if (stop.kind == GYVE_STOP_CRASH) {
 		notice_crash(x, &stop);
@@ -471,7 +500,6 @@ int gyve_server_run(struct gyve_server *s, const struct gyve_serve *serve, struc
 {
 	struct session x = {.s = s, .serve = serve, .let_go = !serve->client_required};
 	struct pollfd p[P_COUNT];
-	bool quitting = false;
 
 	if (s && s->in >= 0) {
 		s->once_used = true;
@@ -479,7 +507,7 @@ int gyve_server_run(struct gyve_server *s, const struct gyve_serve *serve, struc
 	}
 	while (!x.ended) {
 		fill_poll(&x, p);
-		if (quitting)
+		if (x.quitting)
 			p[P_QUIT].fd = -1;
 		if (poll(p, P_COUNT, -1) < 0) {
 			if (errno == EINTR)
@@ -487,7 +515,8 @@ int gyve_server_run(struct gyve_server *s, const struct gyve_serve *serve, struc
 			return -errno;
 		}
 		if (p[P_QUIT].revents) {
-			quitting = true;
+			x.quitting = true;
+			x.ended |= x.dead;
 			gyve_target_kill(serve->target, serve->quit_code);
 		}
 		if (p[P_STOP].revents)
@@ -496,6 +525,8 @@ int gyve_server_run(struct gyve_server *s, const struct gyve_serve *serve, struc
 			on_dump_request(&x);
 		if (!x.ended && x.connected && !x.attaching && ((p[P_IN].revents && !read_client(&x)) || !flush_some(&x)))
 			end_session(&x);
+		if (!x.ended)
+			start_again(&x);
 		if (p[P_LISTEN].revents)
 			accept_client(&x);
 	}

@@ -263,7 +263,10 @@ static int glue_detach(void *ctx)
 
 static void glue_kill(void *ctx)
 {
-	gyve_target_kill(((struct gyve_glue *)ctx)->target, 0);
+	struct gyve_glue *g = ctx;
+
+	g->killed = gdbstub_extended(g->stub);
+	gyve_target_kill(g->target, 0);
 }
 
 static void glue_clear_points(void *ctx)
@@ -386,6 +389,9 @@ static const struct gdbstub_ops glue_ops = {
 	.stop_reason = glue_stop_reason,
 	.detach = glue_detach,
 	.kill = glue_kill,
+	.start = gyve_glue_run,
+	.environment = gyve_glue_environment,
+	.directory = gyve_glue_directory,
 	.clear_points = glue_clear_points,
 	.monitor = glue_monitor,
 	.mem_region = gyve_glue_mem_region,
@@ -431,6 +437,7 @@ void gyve_glue_deinit(struct gyve_glue *g)
 		close(g->image_fd);
 	free(g->actions);
 	free(g->text);
+	gyve_glue_free_args(g);
 	gyve_glue_undescribe(g);
 	memset(g, 0, sizeof(*g));
 	g->image_fd = -1;

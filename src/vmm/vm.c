@@ -219,6 +219,7 @@ void gyve_vm_destroy(struct gyve_vm *vm)
 	dev_deinit(vm);
 	vm->ops->vm_destroy(vm->b);
 	bp_deinit(vm);
+	restart_deinit(vm);
 	page_deinit(vm);
 	if (vm->ram)
 		munmap(vm->ram, vm->layout.ram_len);
@@ -231,33 +232,6 @@ void gyve_vm_destroy(struct gyve_vm *vm)
 	pthread_mutex_destroy(&vm->book_lock);
 	pthread_mutex_destroy(&vm->lock);
 	free(vm);
-}
-
-int gyve_vm_reset(struct gyve_vm *vm, struct gyve_err *err)
-{
-	pthread_mutex_lock(&vm->lock);
-	bool ok = vm->phase == PHASE_STOPPED;
-	pthread_mutex_unlock(&vm->lock);
-	if (!ok)
-		return gyve_err_set(err, -EBUSY, "only a stopped guest can be reset");
-	bp_forget_plants(vm);
-	if (madvise(vm->ram, vm->layout.ram_len, MADV_DONTNEED) < 0)
-		return gyve_err_set(err, -errno, "cannot clear guest memory: %s", strerror(errno));
-	int r = load(vm, err);
-	for (unsigned i = 0; r == 0 && i < vm->ncpus; i++) {
-		struct gyve_vcpu *v = &vm->cpus[i];
-		v->hit.kind = GYVE_STOP_NONE;
-		v->call.waits = false;
-		v->told = v->started = false;
-		v->regs.valid = v->dirty = 0;
-		r = vm->ops->reset(v->b);
-		if (r < 0)
-			return gyve_err_set(err, r, "vCPU %u cannot be reset: %s", i, strerror(-r));
-		r = vcpu_init_state(v, err);
-	}
-	if (r == 0)
-		bp_sync(vm, NULL);
-	return r;
 }
 
 unsigned gyve_vm_ncpus(const struct gyve_vm *vm)

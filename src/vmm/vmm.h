@@ -193,6 +193,9 @@ struct gyve_vm {
 	unsigned book_gen;                            /**< changes with every change of what the debug registers hold */
 	struct assist_count *assists;
 	size_t nassists;
+	/* restart.c: what boot.args and boot.env are now, if not what they were at first */
+	char **own_args, **own_env;
+	const char *const *first_args, *const *first_env;
 };
 
 /* --- vcpu.c: one vCPU outside of run control */
@@ -363,6 +366,10 @@ void watchdog_start(struct gyve_vcpu *v);
 void watchdog_stop(struct gyve_vcpu *v);
 /** After an interruption: how v is lost in its exception vectors; NULL: it is not. */
 const char *watchdog_bites(struct gyve_vcpu *v);
+
+/* --- restart.c */
+
+void restart_deinit(struct gyve_vm *vm);
 
 /* --- run.c */
 

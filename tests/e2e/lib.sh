@@ -130,7 +130,7 @@ gdb_run() {
 gdb_start() {
 	local line commands=()
 	# one -ex each: gdb would leave a command file at the first error
-	for line in 'set confirm off' 'set pagination off' 'set width 0' "set remotetimeout ${MACHINE:+3}20" "target remote $T/gdb.sock" \
+	for line in 'set confirm off' 'set pagination off' 'set width 0' "set remotetimeout ${MACHINE:+3}20" "target ${protocol:-remote} $T/gdb.sock" \
 		'set trace-commands on'; do
 		commands+=(-ex "$line")
 	done

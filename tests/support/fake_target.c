@@ -238,6 +238,33 @@ static int detach(void *ctx)
 	return 0;
 }
 
+static int start(void *ctx, const char *file, const char *const *argv, size_t n, struct gdbstub_err *err)
+{
+	struct fake_target *f = ctx;
+
+	if (strcmp(file, "other") == 0)
+		return complain(err, ENOENT, "no such image");
+	note(f, "start %s", file);
+	for (size_t i = 0; i < n; i++)
+		note(f, " %s", argv[i]);
+	note(f, ";");
+	f->running = true;
+	return 0;
+}
+
+static int environment(void *ctx, const char *text, struct gdbstub_err *err)
+{
+	(void)err;
+	note(ctx, "env %s;", text ? text : "-");
+	return 0;
+}
+
+static int directory(void *ctx, const char *path, struct gdbstub_err *err)
+{
+	(void)ctx;
+	return path[0] ? complain(err, ENOTSUP, "no directories") : 0;
+}
+
 static void kill_target(void *ctx)
 {
 	note(ctx, "kill;");
@@ -367,6 +394,9 @@ const struct gdbstub_ops fake_ops = {
 	.stop_reason = stop_reason,
 	.detach = detach,
 	.kill = kill_target,
+	.start = start,
+	.environment = environment,
+	.directory = directory,
 	.clear_points = clear_points,
 	.monitor = monitor,
 	.object = object,
