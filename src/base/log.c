@@ -50,23 +50,36 @@ int gyve_log_configure(const char *spec)
 	return 0;
 }
 
+/* A level as Rust's loggers write it, or -1. */
+static int rust_level(const char *word, size_t n)
+{
+	for (int i = 0; i < 5; i++)
+		if (strlen(level_names[i]) == n && strncasecmp(level_names[i], word, n) == 0)
+			return i;
+	return n == 5 && strncasecmp(word, "trace", n) == 0 ? GYVE_LOG_DEBUG : -1;
+}
+
 void gyve_log_configure_rust(const char *spec)
 {
-	unsigned char level = GYVE_LOG_WARN;
+	int all = -1, ours = -1;
 
 	for (; *spec; spec += strspn(spec, ",")) {
-		size_t len = strcspn(spec, ",");
+		size_t len = strcspn(spec, ",/");
 		const char *eq = memchr(spec, '=', len);
 		const char *word = eq ? eq + 1 : spec;
-		size_t n = (size_t)(spec + len - word);
-		bool ours = !eq || strncmp(spec, "uhyve", 5) == 0 || strncmp(spec, "gyve", 4) == 0;
-		for (unsigned char i = 0; ours && i < 5; i++)
-			if (strlen(level_names[i]) == n && strncasecmp(level_names[i], word, n) == 0)
-				level = i;
-		if (ours && n == 5 && strncasecmp(word, "trace", n) == 0)
+		bool named = strncmp(spec, "uhyve", 5) == 0 || strncmp(spec, "gyve", 4) == 0;
+		int level = rust_level(word, (size_t)(spec + len - word));
+		if (!eq && level < 0 && named) /* a module without a level: all of it */
 			level = GYVE_LOG_DEBUG;
+		if (level >= 0 && named)
+			ours = level;
+		else if (level >= 0 && !eq)
+			all = level;
 		spec += len;
+		if (*spec == '/') /* a filter for texts */
+			break;
 	}
+	int level = ours >= 0 ? ours : all >= 0 ? all : GYVE_LOG_WARN;
 	memset(gyve_log_levels, level, sizeof(gyve_log_levels));
 }
 

@@ -162,6 +162,18 @@ static int walk(uint64_t step)
 	return 0;
 }
 
+/* A text that no line end follows, and then the end of that kind. */
+static int ending(const char *how)
+{
+	gyve_guest_print("last words");
+	if (same_text(how, "never"))
+		for (;;)
+			burn(1000);
+	if (same_text(how, "crash"))
+		__builtin_trap();
+	return 0;
+}
+
 int kmain(int nwords, char **words)
 {
 	const char *what = nwords ? words[0] : "";
@@ -173,6 +185,8 @@ int kmain(int nwords, char **words)
 		return bootargs();
 	if (same_text(what, "cpus"))
 		return cpus(number);
+	if (same_text(what, "end"))
+		return ending(nwords > 1 ? words[1] : "");
 	if (same_text(what, "walk"))
 		return walk(number ? number : 4096);
 	gyve_guest_print("which question?\n");

@@ -89,6 +89,42 @@ static void test_log_configure(void **state)
 	}
 }
 
+static void test_log_rust(void **state)
+{
+	static const struct {
+		const char *spec;
+		enum gyve_log_level level;
+	} table[] = {
+		{"", GYVE_LOG_WARN},
+		{"error", GYVE_LOG_ERROR},
+		{"WARN", GYVE_LOG_WARN},
+		{"info", GYVE_LOG_INFO},
+		{"Debug", GYVE_LOG_DEBUG},
+		{"trace", GYVE_LOG_DEBUG},
+		{"off", GYVE_LOG_OFF},
+		{"uhyve=debug", GYVE_LOG_DEBUG},
+		{"uhyve", GYVE_LOG_DEBUG},
+		{"gyve=info", GYVE_LOG_INFO},
+		{"error,uhyvelib::linux=info", GYVE_LOG_INFO},
+		{"uhyve=info,error", GYVE_LOG_INFO}, /* what names us counts, wherever it is */
+		{"hyper=trace", GYVE_LOG_WARN},
+		{"info,hyper=off", GYVE_LOG_INFO},
+		{"nonsense", GYVE_LOG_WARN},
+		{"uhyve=nonsense", GYVE_LOG_WARN},
+		{"=,,==,", GYVE_LOG_WARN},
+		{"info/text=debug,error", GYVE_LOG_INFO},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		gyve_log_configure_rust(table[i].spec);
+		for (unsigned sub = 0; sub < GYVE_LOG_SUBS; sub++)
+			if (gyve_log_levels[sub] != table[i].level)
+				fail_msg("RUST_LOG=%s gives level %d", table[i].spec, gyve_log_levels[sub]);
+	}
+	assert_int_equal(gyve_log_configure("warn"), 0);
+}
+
 /* What emit writes to stderr, as text. */
 static void captured(char *text, size_t size, const char *msg)
 {
@@ -263,17 +299,12 @@ static void test_cleanup(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_err_set),
-		cmocka_unit_test(test_err_is_cut_at_its_size),
-		cmocka_unit_test(test_err_prefix),
-		cmocka_unit_test(test_log_configure),
-		cmocka_unit_test(test_log_emit),
-		cmocka_unit_test(test_write_all),
-		cmocka_unit_test(test_write_errors),
-		cmocka_unit_test(test_file_map),
-		cmocka_unit_test(test_file_map_of_a_fifo),
-		cmocka_unit_test(test_bytes),
-		cmocka_unit_test(test_cleanup),
+		cmocka_unit_test(test_err_set),    cmocka_unit_test(test_err_is_cut_at_its_size),
+		cmocka_unit_test(test_err_prefix), cmocka_unit_test(test_log_configure),
+		cmocka_unit_test(test_log_rust),   cmocka_unit_test(test_log_emit),
+		cmocka_unit_test(test_write_all),  cmocka_unit_test(test_write_errors),
+		cmocka_unit_test(test_file_map),   cmocka_unit_test(test_file_map_of_a_fifo),
+		cmocka_unit_test(test_bytes),      cmocka_unit_test(test_cleanup),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
