@@ -1,6 +1,8 @@
 # shellcheck shell=bash
 # What is left of the host for gyve and for the guest's threads, and that the debugger, dumps and real images work within it.
 
+only_machine_tests aarch64 a64_isolation
+
 need_landlock() {
 	"$GYVE" run --file-isolation strict "$GUESTS/hermit_files_3" -- serial >"$T/gyve.out" 2>"$T/gyve.err" ||
 		skip "strict isolation: $(head -n 1 "$T/gyve.err")"
@@ -62,16 +64,41 @@ test_isolation_of_threads() {
 	gyve_ends 143
 }
 
-# Real images, if there are any beside the tree (never ours). rusty_demo computes for minutes where KVM emulates.
+# Real images, if there are any beside the tree (never ours). GYVE_E2E_SLOW=1: rusty_demo, too, which computes for hours where KVM
+# emulates.
+limit_isolation_of_images=${GYVE_E2E_SLOW:+40000}
 test_isolation_of_images() {
 	local mode image n=0
-	for image in hello_world hello_c; do
+	for image in hello_world hello_c ${GYVE_E2E_SLOW:+rusty_demo}; do
 		image=$(dirname "$hermit_image")/$image
 		[ -r "$image" ] || continue
 		for mode in none normal strict; do
-			gyve_run 0 --file-isolation $mode "$image"
+			gyve_run 0 --stats --file-isolation $mode "$image"
 			n=$((n + 1))
 		done
 	done
 	[ $n -gt 0 ] || skip "no Hermit images"
+}
+
+# The same inside the emulated host, with a kernel whose Landlock is new enough for strict isolation.
+limit_a64_isolation=150
+test_a64_isolation() {
+	local image=${GYVE_HERMIT_A64_IMAGE:-$here/../../../images/hello_arm64} copies=() v
+	for v in 1 2 3; do
+		copies+=(--copy "$GUESTS/hermit_files_$v:/guest/hermit_files_$v")
+	done
+	[ -r "$image" ] && copies+=(--copy "$image:/guest/image")
+	# shellcheck disable=SC2016 # for the shell inside
+	"$here/../hosts/run" aarch64 --newer --timeout 240 --copy "$GYVE:/bin/gyve" --copy "$here/files_rows.sh:/guest/rows" "${copies[@]}" -- sh -c '
+		sh /guest/rows gyve /guest /rows isolation escape read_only_mapping || exit 1
+		for mode in none normal strict; do
+			[ -e /guest/image ] || continue
+			gyve run --stats --file-isolation $mode /guest/image >/out 2>/err || { echo "not ok image: $mode: $(cat /err)" && exit 1; }
+			grep -q "Hello, world!" /out || { echo "not ok image: no greeting" && exit 1; }
+			echo "ok image $mode"
+		done' >"$T/rows.log" 2>&1 || {
+		! grep -qE 'no kernel package|cannot get packages' "$T/rows.log" || skip "no newer kernel to be had"
+		fail "$(grep '^not ok' "$T/rows.log" || tail -n 1 "$T/rows.log")"
+	}
+	[ "$(grep -c '^ok' "$T/rows.log")" -ge 9 ] || fail "not all rows ran"
 }

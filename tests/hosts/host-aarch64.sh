@@ -24,8 +24,9 @@ build_base() {
 	mkdir -p "$root"/{bin,sbin,modules,proc,sys,dev,lib/aarch64-linux-gnu} || return 1
 	cp "$from/bin/busybox" "$root/bin/" || return 1
 	for m in $modules; do
-		find "$from/lib/modules/$version" -name "$m.ko" -exec cp {} "$root/modules/" \;
+		find "$from/lib/modules/$version" -name "$m.ko" -exec cp {} "$root/modules/" \; -o -name "$m.ko.xz" -exec cp {} "$root/modules/" \;
 	done
+	! ls "$root"/modules/*.xz >/dev/null 2>&1 || xz -d "$root"/modules/*.xz || return 1 # newer kernels
 	cp -a "$from"/lib/aarch64-linux-gnu/*.so* "$from"/usr/lib/aarch64-linux-gnu/*.so* "$root/lib/aarch64-linux-gnu/" || return 1
 	ln -s aarch64-linux-gnu/ld-linux-aarch64.so.1 "$root/lib/ld-linux-aarch64.so.1"
 	cp "$from/boot/vmlinuz-$version" "$into/vmlinuz" || return 1

@@ -17,20 +17,23 @@ unlock_cache() {
 	exec 8>&-
 }
 
-# Debian's registries as this machine has them, else the public one.
+# Debian's registries as this machine has them, else the public one. With $newer their backports, too, which then come first.
 debian_sources() {
 	local keys=/usr/share/keyrings/debian-archive-keyring.gpg uri suite found=
 	while read -r uri suite; do
 		case $uri in */debian/ | */debian | */debian-security/ | */debian-security) ;; *) continue ;; esac
 		printf 'deb [signed-by=%s] %s %s main\n' $keys "$uri" "$suite"
+		case $suite in *-*) ;; *) [ -z "${newer:-}" ] || printf 'deb [signed-by=%s] %s %s-backports main\n' $keys "$uri" "$suite" ;; esac
 		found=1
 	done < <(apt-get indextargets --format '$(REPO_URI) $(RELEASE)' 'Created-By: Packages' 'Component: main' 2>/dev/null | sort -u)
-	[ -n "$found" ] || printf 'deb [signed-by=%s] http://deb.debian.org/debian bookworm main\n' $keys
+	[ -n "$found" ] && return
+	printf 'deb [signed-by=%s] http://deb.debian.org/debian bookworm main\n' $keys
+	[ -z "${newer:-}" ] || printf 'deb [signed-by=%s] http://deb.debian.org/debian bookworm-backports main\n' $keys
 }
 
 # Writes the configuration of an apt for architecture $1 that keeps everything in the cache; names it in APT_CONFIG.
 private_apt() {
-	local arch=$1 dir=$cache/apt-$1
+	local arch=$1 dir=$cache/apt-${newer:-}$1 first
 	if [ ! -e "$dir/updated" ] || [ -n "$(find "$dir/updated" -mtime +6)" ]; then
 		mkdir -p "$dir/state/lists/partial" "$dir/cache/archives/partial" "$dir/parts" || return 1
 		: >"$dir/status"
@@ -42,6 +45,8 @@ private_apt() {
 				"Dir::State \"$dir/state\";" "Dir::State::status \"$dir/status\";" "Dir::Cache \"$dir/cache\";" \
 				"Dir::Etc::sourcelist \"$dir/sources.list\";" 'Dir::Etc::sourceparts "/dev/null";' \
 				"Dir::Etc::parts \"$dir/parts\";" 'Dir::Etc::main "/dev/null";'
+			first=$(sed -n 's/.* \([a-z]*-backports\) .*/\1/p;' "$dir/sources.list" | head -n 1)
+			[ -z "$first" ] || printf 'APT::Default-Release "%s";\n' "$first"
 		} >"$dir/apt.conf"
 		APT_CONFIG=$dir/apt.conf apt-get -q update >"$dir/update.log" 2>&1 || {
 			tail -n 10 "$dir/update.log" >&2

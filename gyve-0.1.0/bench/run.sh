@@ -1,0 +1,122 @@
+#!/usr/bin/env bash
+# run.sh [--machine aarch64] [BUILD-DIR]: measures what the program of that build does, beside its peers, and prints one table.
+# Peers: bench/bare_kvm (the same ioctls and nothing else) and QEMU's stub, if qemu-system-x86_64 is installed.
+# --machine: inside that emulated host (docs/testbeds.md), beside bare_kvm only; BUILD-DIR is then a cross-build, which is made if
+# there is none (default: build-aarch64).
+# What is measured varies with the host's load: the goals stand beside, nothing fails here.
+set -u
+here=$(cd "$(dirname "$0")" && pwd)
+machine=
+[ "${1:-}" != --machine ] || { machine=${2:-} && shift 2; }
+case $machine in
+'') arch=x86_64 cross='' build=${1:-.} ;;
+aarch64) arch=aarch64 cross=aarch64-linux-gnu- build=${1:-$here/../build-aarch64} ;;
+*) echo "run.sh: --machine takes aarch64" >&2 && exit 2 ;;
+esac
+[ -z "$machine" ] || [ -x "$build/gyve" ] || "$here/../scripts/cross-aarch64.sh" "$build" >&2 || exit 1
+build=$(cd "$build" && pwd)
+gyve=$build/gyve
+work=$(mktemp -d "${TMPDIR:-/tmp}/gyve-bench.XXXXXX")
+pids=()
+trap 'for p in "${pids[@]}"; do kill "$p" 2>/dev/null; done; rm -rf "$work"' EXIT
+
+[ -x "$gyve" ] || { echo "run.sh: there is no $gyve; make it first" >&2; exit 1; }
+[ -n "$machine" ] || { [ -r /dev/kvm ] && [ -w /dev/kvm ]; } ||
+	{ echo "run.sh: /dev/kvm is missing or not permitted; nothing can be measured" >&2; exit 1; }
+make -s -C "$build" bench/run_bench >&2 || exit 1
+cc=${cross}gcc
+[ -n "$machine" ] || cc=${CC:-gcc}
+for program in rsp_bench spawn bare_kvm; do
+	"$cc" -std=gnu11 -O2 -pthread -o "$work/$program" "$here/$program.c" || exit 1
+done
+"$here/../tests/guests/build.sh" "$work/guests" "$arch" || exit 1
+
+address() {
+	"${cross}nm" "$work/guests/$1" | awk -v s="$2" '$3 == s { print "0x" $1 }'
+}
+row() {
+	printf '%-44s %14s %14s   %s\n' "$@"
+}
+per() { # per NUMBER DIVISOR: NUMBER / DIVISOR with two digits
+	awk -v a="$1" -v b="$2" 'BEGIN { if (b + 0 > 0) printf "%.2f", a / b; else printf "-" }'
+}
+
+# start GUEST: gyve with a stub on $work/sock
+start() {
+	local i
+	"$gyve" run --gdb="unix:$work/sock" "$work/guests/$1" >"$work/out" 2>"$work/err" &
+	pids+=($!)
+	for ((i = 0; i < 250; i++)); do
+		[ -S "$work/sock" ] && return
+		sleep 0.02
+	done
+	cat "$work/err" >&2
+	exit 1
+}
+rsp() {
+	timeout 60 "$work/rsp_bench" "$@" 2>"$work/rsp.err" || cat "$work/rsp.err" >&2
+}
+finish() {
+	rsp "$work/sock" kill
+	sleep 0.2
+	kill "${pids[-1]}" 2>/dev/null
+	wait "${pids[-1]}" 2>/dev/null
+	rm -f "$work/sock"
+}
+
+# Machine against bare machine, by a script that also runs inside.
+loop_round() { # start, end, counter, instructions: see `objdump -d` of loop's spin()
+	local lo
+	lo=$(address loop spin)
+	case $arch in
+	x86_64) printf '%s 0x%x %s 4\n' "$lo" $((lo + 24)) "$(address loop ticks)" ;;
+	aarch64) printf '%s 0x%x %s 8\n' "$lo" $((lo + 32)) "$(address loop ticks)" ;;
+	esac
+}
+mkdir "$work/compare"
+cp "$gyve" "$build/bench/run_bench" "$work/bare_kvm" "$work/spawn" "$work/guests/minimal" "$work/guests/loop" "$here/compare.sh" "$work/compare"
+loop_round >"$work/compare/loop.at"
+row "what" "gyve" "peer" "goal"
+if [ -n "$machine" ]; then
+	"$here/../tests/hosts/run" "$machine" --timeout 300 --copy "$work/compare:/compare" -- env ROUNDS="${ROUNDS:-5}" sh /compare/compare.sh /compare
+	exit
+fi
+sh "$work/compare/compare.sh" "$work/compare"
+
+start loop
+steps=$(rsp "$work/sock" until "$(address loop spin)" step 20000)
+row "single-step packets a second" "${steps:--}" "-" "25000"
+finish
+
+start loop
+m=$(rsp "$work/sock" m 0x200000 0x2000000 300000000)
+x=$(rsp "$work/sock" x 0x200000 0x2000000 2000000000)
+finish
+peer=-
+if command -v qemu-system-x86_64 >/dev/null; then
+	qemu-system-x86_64 -accel tcg -m 64 -display none -S -gdb "unix:$work/qemu.sock,server=on,wait=off" >/dev/null 2>&1 &
+	pids+=($!)
+	for ((i = 0; i < 250; i++)); do
+		[ -S "$work/qemu.sock" ] && break
+		sleep 0.02
+	done
+	peer=$(rsp "$work/qemu.sock" m 0x200000 0x2000000 60000000)
+	qemu_steps=$(rsp "$work/qemu.sock" step 5000)
+	kill "${pids[-1]}"
+	wait "${pids[-1]}" 2>/dev/null
+fi
+row "m packets, bytes a second" "${m:--}" "${peer:--}" "5 times QEMU ($(per "${m:-0}" "${peer:-0}"))"
+row "x packets, bytes a second" "${x:--}" "-" "1000000000"
+[ -z "${qemu_steps:-}" ] || row "QEMU's single-step packets a second (TCG)" "-" "$qemu_steps" ""
+
+if ${CC:-gcc} -std=gnu11 -O2 -I"$here/../include" -I"$here/.." -o "$work/bench_walk" "$here/bench_walk.c" "$here"/../src/arch/*.c \
+	"$here"/../src/arch/*/*.c "$here"/../src/mem/*.c "$here"/../src/base/*.c 2>"$work/cc.err"; then
+	"$work/bench_walk" | while read -r arch ns; do row "warm $arch translation, ns (median)" "$ns" "-" "20"; done
+fi
+
+if ${CC:-gcc} -std=gnu11 -O2 -I"$here/../include" -o "$work/bench_dump" "$here/bench_dump.c" "$build"/libcore.a "$build"/libarch.a \
+	"$build"/libmem.a "$build"/libbase.a $(pkg-config --libs libzstd libkdumpfile 2>/dev/null) 2>"$work/cc.err"; then
+	"$work/bench_dump" "$work" | while IFS='|' read -r what number peer goal; do row "$what" "$number" "$peer" "$goal"; done
+else
+	head -n 3 "$work/cc.err" >&2
+fi

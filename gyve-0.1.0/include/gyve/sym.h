@@ -1,0 +1,37 @@
+/* Addresses to names and lines, from an ELF file (libelf; lines, inlined functions and variables by libdw). Hostile input:
+ * never crashes. */
+#ifndef GYVE_SYM_H
+#define GYVE_SYM_H
+#include "gyve/error.h"
+#include "gyve/types.h"
+struct gyve_symtab;
+struct gyve_expr_env; /* gyve/unwind.h */
+/** Load symbols from an ELF in memory (copied as needed). bias is added to every address. */
+int gyve_symtab_create(struct gyve_symtab **ret, const void *elf, size_t size, uint64_t bias, struct gyve_err *err);
+void gyve_symtab_destroy(struct gyve_symtab *t);
+/** "name+0x12 (file.c:34)" or "0x..." when unknown. Returns length as snprintf. t may be NULL. */
+int gyve_symtab_format(const struct gyve_symtab *t, uint64_t addr, char *buf, size_t size);
+/** The same of a return address: the call before it is what is named, the offset is the address's own. */
+int gyve_symtab_format_return(const struct gyve_symtab *t, uint64_t addr, char *buf, size_t size);
+/** What was added to the file's addresses. 0 when t is NULL. */
+uint64_t gyve_symtab_bias(const struct gyve_symtab *t);
+/** Address of a symbol. -ENOENT. */
+int gyve_symtab_lookup(const struct gyve_symtab *t, const char *name, uint64_t *ret);
+/** Call cb for every symbol, ascending by address, until it returns nonzero; returns that or 0. cb must not use t. */
+int gyve_symtab_each(const struct gyve_symtab *t, int (*cb)(void *ctx, const char *name, uint64_t addr, uint64_t size),
+		     void *ctx);
+/** A function at an address, as its source has it. */
+struct gyve_source {
+	const char *function; /**< lives as long as the symbol table; NULL: it has no name */
+	char place[128];      /**< "file.c:34", of the address or of the call inlined there; empty: unknown */
+	bool inlined;         /**< into the next one */
+};
+/** The functions at addr (for a return address give one less), the innermost first. Returns how many, 0: no debug information.
+ */
+int gyve_symtab_sources(const struct gyve_symtab *t, uint64_t addr, struct gyve_source *ret, unsigned max);
+typedef void gyve_local_fn(void *ctx, const char *name, const char *value, bool parameter);
+/** Parameters and variables of the level-th of those functions, as text. env: registers, CFA and memory of the frame. -ENOENT:
+ * no debug information. */
+int gyve_symtab_locals(const struct gyve_symtab *t, uint64_t addr, unsigned level, const struct gyve_expr_env *env,
+		       gyve_local_fn *fn, void *ctx);
+#endif

@@ -1,0 +1,19 @@
+/* Private to the aarch64 half of KVM. */
+#ifndef GYVE_KVM_AARCH64_H
+#define GYVE_KVM_AARCH64_H
+#include "kvm_host.h"
+
+struct kvm_host_vcpu {
+	struct gyve_a64_regs last; /* as read since the last run */
+	unsigned last_valid;
+	uint64_t fresh; /* rows of rows[] that last holds */
+	struct gyve_debug set;
+	bool finalized; /* SVE's vector length is chosen */
+};
+
+/** One register by KVM's id, as many bytes as it has. */
+int kvm_a64_get_one(struct gyve_bvcpu *v, uint64_t id, void *val);
+int kvm_a64_set_one(struct gyve_bvcpu *v, uint64_t id, const void *val);
+/** pc, from the last exit's registers if they have been read. 0: it cannot be read. */
+uint64_t kvm_a64_pc(struct gyve_bvcpu *v);
+#endif

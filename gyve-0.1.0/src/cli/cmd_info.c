@@ -1,0 +1,134 @@
+/* gyve info DUMP: what it is, when, why, its vCPUs, memory and images. */
+#include "cmd.h"
+#include "dump_open.h"
+
+#include <inttypes.h>
+#include <string.h>
+#include <time.h>
+
+static const char *when_text(int64_t when, char buf[40])
+{
+	time_t t = (time_t)when;
+	struct tm tm;
+
+	if (!gmtime_r(&t, &tm) || !strftime(buf, 40, "%Y-%m-%dT%H:%M:%SZ", &tm))
+		strcpy(buf, "?");
+	return buf;
+}
+
+static void build_id_text(const struct gyve_core_info *i, char *buf)
+{
+	buf[0] = '\0';
+	for (unsigned k = 0; k < i->build_id_len; k++)
+		sprintf(buf + 2 * k, "%02x", i->build_id[k]);
+}
+
+static void print_cpu(struct gyve_dump *d, unsigned cpu)
+{
+	struct gyve_regs *r = &d->core->regs[cpu];
+	uint64_t pc = d->core->arch->pc(r);
+	char where[256];
+
+	gyve_dump_where(d, pc, where, sizeof(where));
+	printf("%c vCPU %u: pc 0x%" PRIx64 "%s%s, sp 0x%" PRIx64, cpu == d->cpu ? '*' : ' ', cpu, pc, *where ? " " : "", where,
+	       d->core->arch->sp(r));
+	if (d->core->have_sys)
+		printf(", tables at 0x%" PRIx64, d->core->arch->root(r));
+	printf("\n");
+}
+
+static void print_text(struct gyve_dump *d, const char *path)
+{
+	const struct gyve_core *c = d->core;
+	const struct gyve_core_info *i = &c->info;
+	char when[40], id[2 * GYVE_BUILD_ID_MAX + 1];
+
+	printf("%s: %s, %s, %u vCPU%s\n", path, c->format, c->arch->name, c->ncpus, c->ncpus == 1 ? "" : "s");
+	if (c->has_info) {
+		printf("written %s by %s: %s%s%s\n", when_text(i->when, when), i->writer, i->why, *i->text ? ": " : "",
+		       i->text);
+		build_id_text(i, id);
+		if (*i->image)
+			printf("image %s%s%s, loaded with offset 0x%" PRIx64 ", entry 0x%" PRIx64 "\n", i->image,
+			       *id ? ", build id " : "", id, i->bias, i->entry);
+	}
+	printf("symbols: %s\n", d->symbols ? d->symbols : "none found (--symbols ELF)");
+	for (size_t k = 0; k < c->map.n; k++) {
+		if (k == 20 && c->map.n > 24) {
+			printf("... and %zu more\n", c->map.n - k);
+			break;
+		}
+		printf("%s 0x%" PRIx64 "-0x%" PRIx64 " (%" PRIu64 " KiB)\n", c->is_virtual ? "virtual memory" : "memory",
+		       c->map.regions[k].gpa, c->map.regions[k].gpa + c->map.regions[k].len - 1, c->map.regions[k].len >> 10);
+	}
+	printf("%" PRIu64 " KiB of memory, %" PRIu64 " KiB of it in use; system registers: %s\n", c->mem_size >> 10,
+	       c->stored_size >> 10, c->have_sys ? "yes" : "no, so addresses are physical ones");
+	for (unsigned k = 0; k < c->ncpus; k++)
+		print_cpu(d, k);
+}
+
+static void json_pair(const char *key, const char *value)
+{
+	printf("  \"%s\": ", key);
+	gyve_json_string(value);
+	printf(",\n");
+}
+
+static void print_json(struct gyve_dump *d, const char *path)
+{
+	const struct gyve_core *c = d->core;
+	const struct gyve_core_info *i = &c->info;
+	char id[2 * GYVE_BUILD_ID_MAX + 1], where[256];
+
+	printf("{\n");
+	json_pair("file", path);
+	json_pair("format", c->format);
+	json_pair("arch", c->arch->name);
+	json_pair("why", i->why);
+	json_pair("text", i->text);
+	json_pair("image", i->image);
+	json_pair("writer", i->writer);
+	build_id_text(i, id);
+	json_pair("build_id", id);
+	json_pair("symbols", d->symbols ? d->symbols : "");
+	printf("  \"when\": %" PRId64 ", \"bias\": %" PRIu64 ", \"entry\": %" PRIu64 ", \"stopped_cpu\": %u,\n", i->when,
+	       i->bias, i->entry, i->stop_cpu);
+	printf("  \"system_registers\": %s, \"virtual\": %s, \"memory_bytes\": %" PRIu64 ", \"stored_bytes\": %" PRIu64 ",\n",
+	       c->have_sys ? "true" : "false", c->is_virtual ? "true" : "false", c->mem_size, c->stored_size);
+	printf("  \"warnings\": ");
+	gyve_json_string(c->warnings ? c->warnings : "");
+	printf(",\n  \"memory\": [");
+	for (size_t k = 0; k < c->map.n; k++)
+		printf("%s\n    {\"gpa\": %" PRIu64 ", \"bytes\": %" PRIu64 "}", k ? "," : "", c->map.regions[k].gpa,
+		       c->map.regions[k].len);
+	printf("\n  ],\n  \"vcpus\": [");
+	for (unsigned k = 0; k < c->ncpus; k++) {
+		printf("%s\n    {\"pc\": %" PRIu64 ", \"sp\": %" PRIu64 ", \"root\": %" PRIu64 ", \"where\": ", k ? "," : "",
+		       c->arch->pc(&c->regs[k]), c->arch->sp(&c->regs[k]), c->arch->root(&c->regs[k]));
+		gyve_json_string(gyve_dump_where(d, c->arch->pc(&c->regs[k]), where, sizeof(where)));
+		printf("}");
+	}
+	printf("\n  ]\n}\n");
+}
+
+int gyve_cmd_info(int argc, char **argv)
+{
+	struct gyve_dump_opts o;
+	struct gyve_dump d;
+	int status;
+
+	if (gyve_dump_options(&o, &argc, argv) < 0)
+		return GYVE_STATUS_USAGE;
+	if (o.help || argc != 2) {
+		fprintf(o.help ? stdout : stderr, "usage: gyve info [OPTION...] DUMP\n%s", gyve_dump_options_help);
+		return o.help ? 0 : GYVE_STATUS_USAGE;
+	}
+	status = gyve_dump_open(&d, argv[1], &o);
+	if (status)
+		return status;
+	gyve_pager_begin(o.json);
+	o.json ? print_json(&d, argv[1]) : print_text(&d, argv[1]);
+	gyve_pager_end();
+	gyve_dump_close(&d);
+	return 0;
+}

@@ -1,0 +1,198 @@
+/* gyve verify DUMP: is it whole, and what will other tools make of it? And gyve syms DUMP: names at addresses. */
+#include "cmd.h"
+#include "dump_open.h"
+
+#include "gyve/loader.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct report {
+	struct gyve_dump *d;
+	bool json;
+	unsigned problems, lines;
+};
+
+__attribute__((format(printf, 4, 5))) static void tell(struct report *r, bool ok, const char *what, const char *fmt, ...)
+{
+	char text[600];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	r->problems += !ok;
+	if (!r->json) {
+		printf("%-8s %s: %s\n", ok ? "ok" : "PROBLEM", what, text);
+		return;
+	}
+	printf("%s\n  {\"check\": \"%s\", \"ok\": %s, \"text\": ", r->lines++ ? "," : "", what, ok ? "true" : "false");
+	gyve_json_string(text);
+	printf("}");
+}
+
+static void check_cpus(struct report *r)
+{
+	struct gyve_core *c = r->d->core;
+
+	for (unsigned i = 0; i < c->ncpus; i++) {
+		struct gyve_walk w;
+		struct gyve_err err = {0};
+		char what[32];
+		uint8_t b;
+		snprintf(what, sizeof(what), "vCPU %u", i);
+		if (!(c->regs[i].valid & GYVE_REGS_GPR)) {
+			tell(r, false, what, "the dump has no general registers of it");
+			continue;
+		}
+		uint64_t root = c->arch->root(&c->regs[i]), pc = c->arch->pc(&c->regs[i]), sp = c->arch->sp(&c->regs[i]);
+		if (c->have_sys && c->phys.read(c->phys.ctx, root, &b, 1) != 1)
+			tell(r, false, what, "its tables at 0x%" PRIx64 " are not in the dump", root);
+		else if (gyve_target_translate(&r->d->target, i, pc, &w, NULL, &err) < 0)
+			tell(r, false, what, "its pc cannot be read: %s", err.text);
+		else if (gyve_target_translate(&r->d->target, i, sp ? sp - 1 : 0, &w, NULL, &err) < 0)
+			tell(r, false, what, "its stack cannot be read: %s", err.text);
+		else
+			tell(r, true, what, "pc 0x%" PRIx64 " and stack 0x%" PRIx64 " are mapped and there", pc, sp);
+	}
+}
+
+/* The image's code against what is in memory: the strongest sign that the symbols are the right ones. */
+static void check_image(struct report *r)
+{
+	struct gyve_dump *d = r->d;
+	struct gyve_elf *elf = calloc(1, sizeof(*elf));
+	uint64_t same = 0, other = 0;
+	uint8_t buf[4096];
+
+	if (!d->symbols)
+		tell(r, true, "symbols", "none to compare with");
+	else if (!elf || gyve_elf_parse(elf, d->elf, d->elf_size, NULL) < 0)
+		tell(r, true, "symbols", "%s cannot be compared", d->symbols);
+	else {
+		for (unsigned i = 0; i < elf->nsegs; i++) {
+			const struct gyve_segment *s = &elf->seg[i];
+			if (!(s->perms & GYVE_PERM_X) || s->perms & GYVE_PERM_W)
+				continue;
+			for (uint64_t at = 0; at < s->filesz && at < 4 << 20; at += sizeof(buf)) {
+				size_t n = s->filesz - at < sizeof(buf) ? (size_t)(s->filesz - at) : sizeof(buf);
+				ssize_t got = gyve_target_read(&d->target, d->cpu, s->vaddr + d->bias + at, buf, n, NULL);
+				if (got == (ssize_t)n && memcmp(buf, d->elf + s->offset + at, n) == 0)
+					same++;
+				else
+					other++;
+			}
+		}
+		tell(r, same >= other, "symbols", "%s: %" PRIu64 " of %" PRIu64 " pages of code are the same in memory",
+		     d->symbols, same, same + other);
+	}
+	free(elf);
+}
+
+static void check_readers(struct report *r)
+{
+	struct gyve_core *c = r->d->core;
+	struct gyve_walk w;
+	uint64_t pc = c->arch->pc(&c->regs[r->d->cpu]);
+
+	if (c->kind != GYVE_CORE_ELF) {
+		tell(r, true, "gdb", "reads ELF cores only; use gyve serve");
+		return;
+	}
+	bool identity =
+		!c->have_sys || (gyve_target_translate(&r->d->target, r->d->cpu, pc, &w, NULL, NULL) == 0 && w.gpa == pc);
+	tell(r, true, "gdb",
+	     identity ? "opens it; virtual addresses are physical ones where the pc is"
+		      : "knows no page tables: dump with --dump-virtual, or use gyve serve");
+	tell(r, true, "crash, drgn", strstr(c->format, "QEMU") ? "take it when it has VMCOREINFO" : "take it as a plain core");
+}
+
+int gyve_cmd_verify(int argc, char **argv)
+{
+	struct gyve_dump_opts o;
+	struct gyve_dump d;
+	int status;
+
+	if (gyve_dump_options(&o, &argc, argv) < 0)
+		return GYVE_STATUS_USAGE;
+	if (o.help || argc != 2) {
+		fprintf(o.help ? stdout : stderr, "usage: gyve verify [OPTION...] DUMP\n%s", gyve_dump_options_help);
+		return o.help ? 0 : GYVE_STATUS_USAGE;
+	}
+	status = gyve_dump_open(&d, argv[1], &o);
+	if (status)
+		return status;
+	struct report r = {&d, o.json, 0, 0};
+	if (o.json)
+		printf("[");
+	tell(&r, !d.core->warnings, "file", d.core->warnings ? "%s, damaged: see above" : "%s, whole", d.core->format);
+	tell(&r, d.core->have_sys || d.core->is_virtual, "registers",
+	     d.core->have_sys ? "system registers are there" : "no system registers: addresses are physical ones");
+	check_cpus(&r);
+	check_image(&r);
+	check_readers(&r);
+	if (o.json)
+		printf("\n]\n");
+	gyve_dump_close(&d);
+	return r.problems ? 1 : 0;
+}
+
+/* --- syms */
+
+struct list {
+	const char *pattern;
+	bool json;
+	uint64_t n;
+};
+
+static int print_symbol(void *ctx, const char *name, uint64_t addr, uint64_t size)
+{
+	struct list *l = ctx;
+
+	if (l->pattern && !strstr(name, l->pattern))
+		return 0;
+	if (!l->json) {
+		printf("0x%016" PRIx64 " %8" PRIu64 " %s\n", addr, size, name);
+	} else {
+		printf("%s\n  {\"address\": %" PRIu64 ", \"size\": %" PRIu64 ", \"name\": ", l->n ? "," : "", addr, size);
+		gyve_json_string(name);
+		printf("}");
+	}
+	l->n++;
+	return 0;
+}
+
+int gyve_cmd_syms(int argc, char **argv)
+{
+	struct gyve_dump_opts o;
+	struct gyve_dump d;
+	int status;
+
+	if (gyve_dump_options(&o, &argc, argv) < 0)
+		return GYVE_STATUS_USAGE;
+	if (o.help || argc < 2 || argc > 3) {
+		fprintf(o.help ? stdout : stderr, "usage: gyve syms [OPTION...] DUMP [PART-OF-NAME]\n%s",
+			gyve_dump_options_help);
+		return o.help ? 0 : GYVE_STATUS_USAGE;
+	}
+	status = gyve_dump_open(&d, argv[1], &o);
+	if (status)
+		return status;
+	if (!d.syms) {
+		fprintf(stderr, "gyve: no symbols were found; give them with --symbols ELF\n");
+		gyve_dump_close(&d);
+		return GYVE_STATUS_FAILED;
+	}
+	struct list l = {argc == 3 ? argv[2] : NULL, o.json, 0};
+	gyve_pager_begin(o.json);
+	if (o.json)
+		printf("[");
+	gyve_symtab_each(d.syms, print_symbol, &l);
+	if (o.json)
+		printf("\n]\n");
+	gyve_pager_end();
+	gyve_dump_close(&d);
+	return l.n ? 0 : 1;
+}

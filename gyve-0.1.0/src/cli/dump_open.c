@@ -1,0 +1,323 @@
+/* A dump opened for a command: options, symbols, addresses. */
+#include "dump_open.h"
+
+#include "../base/io.h"
+#include "cmd.h"
+#include "gyve/loader.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <libgen.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char gyve_dump_options_help[] =
+	"  --json            machine-readable output\n"
+	"  --cpu N           look through vCPU N [the one that stopped]\n"
+	"  --symbols ELF     symbols from ELF [the image the dump names, by build id beside the dump or in /usr/lib/debug]\n"
+	"  --bias ADDRESS    what to add to the symbols' addresses [as the dump says]\n"
+	"  --raw gpa=ADDRESS[,arch=NAME]  the file is bare memory from ADDRESS on\n"
+	"  --find-tables     the dump has no system registers: look for page tables that map the pc and the stack\n"
+	"  --reg NAME=VALUE  a register the dump does not have, of every vCPU (repeat): --reg cr3=0x1000\n";
+
+static int usage(const char *fmt, const char *arg)
+{
+	fprintf(stderr, "gyve: ");
+	fprintf(stderr, fmt, arg);
+	fprintf(stderr, "\ntry: gyve --help\n");
+	return -EINVAL;
+}
+
+static bool number(const char *text, uint64_t *ret)
+{
+	char *end;
+
+	errno = 0;
+	*ret = strtoull(text, &end, 0);
+	return isdigit((unsigned char)*text) && !*end && !errno;
+}
+
+static int set_raw(struct gyve_dump_opts *o, const char *value)
+{
+	char copy[128], *save = NULL;
+
+	o->open.raw = true;
+	if (strlen(value) >= sizeof(copy))
+		return usage("--raw: '%.60s' is too long", value);
+	strcpy(copy, value);
+	for (char *w = strtok_r(copy, ",", &save); w; w = strtok_r(NULL, ",", &save)) {
+		if (strncmp(w, "gpa=", 4) == 0 && number(w + 4, &o->open.raw_gpa))
+			continue;
+		if (strncmp(w, "arch=", 5) == 0 && (strcmp(w + 5, "x86_64") == 0 || strcmp(w + 5, "aarch64") == 0)) {
+			o->open.arch = w[5] == 'x' ? &gyve_arch_x86_64 : &gyve_arch_aarch64;
+			continue;
+		}
+		return usage("--raw: '%.60s' is neither gpa=ADDRESS nor arch=x86_64 or aarch64", w);
+	}
+	return 0;
+}
+
+static int set_symbols(struct gyve_dump_opts *o, const char *value)
+{
+	o->symbols = value;
+	return 0;
+}
+
+static int set_bias(struct gyve_dump_opts *o, const char *value)
+{
+	o->bias_given = true;
+	return number(value, &o->bias) ? 0 : usage("--bias: '%.60s' is not a number", value);
+}
+
+static int set_cpu(struct gyve_dump_opts *o, const char *value)
+{
+	uint64_t n;
+
+	if (!number(value, &n) || n >= GYVE_CORE_MAX_CPUS)
+		return usage("--cpu: '%.60s' is not the number of a vCPU", value);
+	o->cpu = (unsigned)n;
+	o->cpu_given = true;
+	return 0;
+}
+
+static int set_reg(struct gyve_dump_opts *o, const char *value)
+{
+	if (o->nregs + 1 >= GYVE_ARRAY_SIZE(o->regs))
+		return usage("--reg %.60s: too many", value);
+	o->regs[o->nregs++] = value;
+	o->open.regs = o->regs;
+	return 0;
+}
+
+static const struct {
+	const char *name;
+	int (*set)(struct gyve_dump_opts *o, const char *value);
+} with_value[] = {
+	{"--symbols", set_symbols}, {"--bias", set_bias}, {"--raw", set_raw}, {"--cpu", set_cpu}, {"--reg", set_reg},
+};
+
+/* 1: taken, *i moved behind it; 0: not ours. */
+static int take(struct gyve_dump_opts *o, int argc, char **argv, int *i)
+{
+	const char *a = argv[*i];
+
+	if (strcmp(a, "--json") == 0)
+		return o->json = true, 1;
+	if (strcmp(a, "--find-tables") == 0)
+		return o->open.find_roots = true, 1;
+	if (strcmp(a, "--help") == 0 || strcmp(a, "-h") == 0)
+		return o->help = true, 1;
+	for (size_t k = 0; k < GYVE_ARRAY_SIZE(with_value); k++) {
+		size_t n = strlen(with_value[k].name);
+		const char *value = NULL;
+		if (strncmp(a, with_value[k].name, n) != 0 || (a[n] && a[n] != '='))
+			continue;
+		if (a[n] == '=')
+			value = a + n + 1;
+		else if (*i + 1 < argc)
+			value = argv[++*i];
+		if (!value)
+			return usage("%s needs a value", a);
+		return with_value[k].set(o, value) < 0 ? -EINVAL : 1;
+	}
+	return 0;
+}
+
+int gyve_dump_options(struct gyve_dump_opts *o, int *argc, char **argv)
+{
+	int kept = 1, i;
+
+	memset(o, 0, sizeof(*o));
+	for (i = 1; i < *argc && strcmp(argv[i], "--") != 0; i++) {
+		int ret = take(o, *argc, argv, &i);
+		if (ret < 0)
+			return ret;
+		if (!ret)
+			argv[kept++] = argv[i];
+	}
+	for (i++; i < *argc; i++) /* behind -- */
+		argv[kept++] = argv[i];
+	*argc = kept;
+	argv[kept] = NULL;
+	return 0;
+}
+
+/* --- symbols */
+
+enum match { NO_FILE, MISMATCH, MATCH };
+
+static enum match try_symbols(struct gyve_dump *d, const char *path)
+{
+	const struct gyve_core_info *info = &d->core->info;
+	uint8_t id[GYVE_BUILD_ID_MAX];
+	const uint8_t *data;
+	size_t size;
+	ssize_t n;
+
+	if (gyve_file_map(path, &data, &size, NULL) < 0)
+		return NO_FILE;
+	if (size < 20 || memcmp(data, "\177ELF", 4) != 0) {
+		gyve_file_unmap(data, size);
+		return NO_FILE;
+	}
+	n = gyve_elf_build_id(data, size, id, sizeof(id));
+	d->elf = data;
+	d->elf_size = size;
+	free(d->symbols);
+	d->symbols = strdup(path);
+	if (info->build_id_len && (n != (ssize_t)info->build_id_len || memcmp(id, info->build_id, (size_t)n) != 0))
+		return MISMATCH;
+	return MATCH;
+}
+
+static void drop(struct gyve_dump *d)
+{
+	if (d->elf)
+		gyve_file_unmap(d->elf, d->elf_size);
+	d->elf = NULL;
+	free(d->symbols);
+	d->symbols = NULL;
+}
+
+static bool search_symbols(struct gyve_dump *d, const char *dump)
+{
+	const struct gyve_core_info *info = &d->core->info;
+	char path[2200], *copy = strdup(dump), hex[2 * GYVE_BUILD_ID_MAX + 1] = "";
+	const char *base = strrchr(info->image, '/'), *dir = copy ? dirname(copy) : ".";
+	enum match m = NO_FILE;
+
+	for (unsigned i = 0; i < info->build_id_len; i++)
+		sprintf(hex + 2 * i, "%02x", info->build_id[i]);
+	for (int i = 0; i < 4 && m != MATCH; i++) {
+		if (i == 0)
+			snprintf(path, sizeof(path), "%s", info->image);
+		else if (i == 1)
+			snprintf(path, sizeof(path), "%s/%s", dir, base ? base + 1 : info->image);
+		else if (!*hex)
+			break;
+		else
+			snprintf(path, sizeof(path), "%s/.build-id/%.2s/%s.debug", i == 2 ? dir : "/usr/lib/debug", hex,
+				 hex + 2);
+		m = *info->image || i >= 2 ? try_symbols(d, path) : NO_FILE;
+		if (m == MISMATCH) {
+			fprintf(stderr, "gyve: %s has another build id than the dump's image: not used\n", path);
+			drop(d);
+		}
+	}
+	free(copy);
+	return m == MATCH;
+}
+
+static int load_symbols(struct gyve_dump *d, const char *dump, const struct gyve_dump_opts *o)
+{
+	struct gyve_err err = {0};
+	bool found;
+
+	if (o->symbols) {
+		enum match m = try_symbols(d, o->symbols);
+		if (m == NO_FILE) {
+			fprintf(stderr, "gyve: %s: no ELF file that can be read\n", o->symbols);
+			return GYVE_STATUS_FAILED;
+		}
+		if (m == MISMATCH)
+			fprintf(stderr, "gyve: %s has another build id than the dump's image: names may be wrong\n",
+				o->symbols);
+		found = true;
+	} else {
+		found = search_symbols(d, dump);
+	}
+	d->bias = o->bias_given ? o->bias : d->core->info.bias;
+	if (found && gyve_symtab_create(&d->syms, d->elf, d->elf_size, d->bias, &err) < 0)
+		fprintf(stderr, "gyve: %s: %s\n", d->symbols, err.text);
+	return 0;
+}
+
+int gyve_dump_open(struct gyve_dump *d, const char *path, const struct gyve_dump_opts *o)
+{
+	struct gyve_core_open open = o->open;
+	struct gyve_err err = {0};
+	int ret;
+
+	memset(d, 0, sizeof(*d));
+	open.writable = o->writable;
+	open.regs = o->nregs ? o->regs : NULL;
+	if (gyve_core_open(&d->core, path, &open, &err) < 0)
+		return gyve_say_err(&err, GYVE_STATUS_FAILED);
+	for (char *w = d->core->warnings, *nl; w && (nl = strchr(w, '\n')); w = nl + 1)
+		fprintf(stderr, "gyve: %s: %.*s\n", path, (int)(nl - w), w);
+	ret = load_symbols(d, path, o);
+	if (ret == 0 && gyve_target_post(&d->target, d->core, d->syms, d->symbols) < 0) {
+		gyve_err_set(&err, -ENOMEM, "no memory");
+		ret = gyve_say_err(&err, GYVE_STATUS_FAILED);
+	}
+	d->cpu = o->cpu_given ? o->cpu : d->core->info.stop_cpu;
+	if (ret == 0 && d->cpu >= d->core->ncpus) {
+		gyve_err_set(&err, -EINVAL, "there is no vCPU %u, the dump has %u", d->cpu, d->core->ncpus);
+		ret = gyve_say_err(&err, GYVE_STATUS_USAGE);
+	}
+	if (ret)
+		gyve_dump_close(d);
+	return ret;
+}
+
+void gyve_dump_close(struct gyve_dump *d)
+{
+	if (d->target.ops)
+		gyve_target_deinit(&d->target);
+	gyve_symtab_destroy(d->syms);
+	drop(d);
+	gyve_core_close(d->core);
+	memset(d, 0, sizeof(*d));
+}
+
+/* --- addresses */
+
+static int base_address(struct gyve_dump *d, const char *word, uint64_t *ret, struct gyve_err *err)
+{
+	const struct gyve_reg_row *row = NULL;
+	uint8_t value[64] = {0};
+
+	if (number(word, ret))
+		return 0;
+	if (*word == '$') {
+		const char *name = word + 1;
+		if (strcmp(name, "pc") == 0 || strcmp(name, "sp") == 0 || strcmp(name, "fp") == 0) {
+			const struct gyve_arch *a = d->core->arch;
+			*ret = (*name == 'p' ? a->pc : *name == 's' ? a->sp : a->fp)(&d->core->regs[d->cpu]);
+			return 0;
+		}
+		row = gyve_reg_find(d->core->arch, name);
+		if (!row || row->bits > 64 || gyve_target_reg_get(&d->target, d->cpu, row, value, NULL) < 0)
+			return gyve_err_set(err, -EINVAL, "there is no register '%.60s' of at most 64 bits in the dump", word);
+		memcpy(ret, value, sizeof(*ret));
+		return 0;
+	}
+	if (d->syms && gyve_symtab_lookup(d->syms, word, ret) == 0)
+		return 0;
+	return gyve_err_set(err, -EINVAL, "'%.60s' is neither a number nor a known symbol nor $REGISTER", word);
+}
+
+int gyve_dump_address(struct gyve_dump *d, const char *text, uint64_t *ret, struct gyve_err *err)
+{
+	const char *plus = strrchr(text, '+');
+	char word[256];
+	uint64_t off = 0;
+	int res;
+
+	if (plus && !number(plus + 1, &off))
+		plus = NULL;
+	snprintf(word, sizeof(word), "%.*s", (int)(plus ? plus - text : 255), text);
+	res = base_address(d, word, ret, err);
+	if (res == 0 && plus)
+		*ret += off;
+	return res;
+}
+
+const char *gyve_dump_where(struct gyve_dump *d, uint64_t gva, char *buf, size_t size)
+{
+	gyve_symtab_format(d->syms, gva, buf, size);
+	if (strncmp(buf, "0x", 2) == 0)
+		buf[0] = '\0';
+	return buf;
+}

@@ -1,0 +1,541 @@
+/* Sockets and one poll loop around a debugger session. Everything here runs on the session thread. */
+#include "config.h"
+
+#include "stub_glue.h"
+
+#include "gyve/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <netdb.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <sys/signalfd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <termios.h>
+#include <time.h>
+#include <unistd.h>
+
+struct gyve_server {
+	struct gyve_listen where;
+	char address[300];
+	int listen_fd;    /**< -1: stdio or tty */
+	int in, out;      /**< the client; -1 none. The same fd unless stdio */
+	int old_in_flags; /**< stdio: restored at the end, the file is shared with whoever started us */
+	bool once_used;
+	bool unlink_path;
+};
+
+struct session {
+	struct gyve_server *s;
+	const struct gyve_serve *serve;
+	struct gyve_glue glue;
+	bool connected;
+	bool attaching; /**< the guest was running when the client came: bytes wait until it has stopped */
+	bool let_go;    /**< some client resumed the guest, or none was required */
+	bool clear_due; /**< a client was lost while the guest ran: its points go at the next stop, which we asked for */
+	bool dump_due;  /**< a dump was asked for while the guest ran: at the stop, which we asked for */
+	bool ended, quitting;
+	bool dead; /**< the guest has ended, but its client may start it again */
+	struct gyve_stop end;
+};
+
+/* --- opening */
+
+static int open_tcp(struct gyve_server *s, struct gyve_err *err)
+{
+	struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV}, *list, *a;
+	char host[NI_MAXHOST] = "?", port[NI_MAXSERV] = "?";
+	struct sockaddr_storage addr;
+	socklen_t len = sizeof(addr);
+	int fd = -1, one = 1, e = 0;
+	int res = getaddrinfo(s->where.host, s->where.port, &hints, &list);
+
+	if (res)
+		return gyve_err_set(err, -EINVAL, "cannot listen on %s: %s", s->where.host, gai_strerror(res));
+	for (a = list; a; a = a->ai_next) {
+		fd = socket(a->ai_family, a->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, a->ai_protocol);
+		if (fd < 0) {
+			e = errno;
+			continue;
+		}
+		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+		if (bind(fd, a->ai_addr, a->ai_addrlen) == 0 && listen(fd, 4) == 0)
+			break;
+		e = errno;
+		close(fd);
+		fd = -1;
+	}
+	freeaddrinfo(list);
+	if (fd < 0)
+		return gyve_err_set(err, -e, "cannot listen on %s:%s: %s%s", s->where.host, s->where.port, strerror(e),
+				    e == EADDRINUSE ? " (choose another with --gdb=PORT)" : "");
+	s->listen_fd = fd;
+	if (getsockname(fd, (struct sockaddr *)&addr, &len) == 0)
+		getnameinfo((struct sockaddr *)&addr, len, host, sizeof(host), port, sizeof(port),
+			    NI_NUMERICHOST | NI_NUMERICSERV);
+	snprintf(s->address, sizeof(s->address), strchr(host, ':') ? "[%.200s]:%s" : "%.200s:%s", host, port);
+	return 0;
+}
+
+/* A socket file that nobody listens on is what a killed process left; one that answers belongs to somebody. */
+static bool stale_socket(const struct sockaddr_un *addr)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	bool stale = fd >= 0 && connect(fd, (const struct sockaddr *)addr, sizeof(*addr)) < 0 && errno == ECONNREFUSED;
+
+	if (fd >= 0)
+		close(fd);
+	return stale;
+}
+
+static int open_unix(struct gyve_server *s, struct gyve_err *err)
+{
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), e;
+
+	if (fd < 0)
+		return gyve_err_set(err, -errno, "cannot make a socket: %s", strerror(errno));
+	memcpy(addr.sun_path, s->where.path, sizeof(addr.sun_path));
+	e = bind(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0 ? errno : 0;
+	if (e == EADDRINUSE && stale_socket(&addr) && unlink(addr.sun_path) == 0)
+		e = bind(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0 ? errno : 0;
+	if (!e) {
+		s->unlink_path = true;
+		e = listen(fd, 4) < 0 ? errno : 0;
+	}
+	if (e) {
+		close(fd);
+		return gyve_err_set(err, -e, "cannot listen on unix:%s: %s", s->where.path, strerror(e));
+	}
+	s->listen_fd = fd;
+	snprintf(s->address, sizeof(s->address), "%s", s->where.path);
+	return 0;
+}
+
+static void set_nonblock(int fd)
+{
+	int flags = fcntl(fd, F_GETFL);
+	if (flags >= 0)
+		fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+}
+
+static int open_tty(struct gyve_server *s, struct gyve_err *err)
+{
+	struct termios t;
+
+	s->in = open(s->where.path, O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
+	if (s->in < 0)
+		return gyve_err_set(err, -errno, "cannot open %s: %s", s->where.path, strerror(errno));
+	if (tcgetattr(s->in, &t) == 0) {
+		cfmakeraw(&t);
+		tcsetattr(s->in, TCSANOW, &t);
+	}
+	s->out = s->in;
+	snprintf(s->address, sizeof(s->address), "%s", s->where.path);
+	return 0;
+}
+
+int gyve_server_open(struct gyve_server **ret, const struct gyve_listen *where, struct gyve_err *err)
+{
+	struct gyve_server *s = calloc(1, sizeof(*s));
+	int res = 0;
+
+	if (!s)
+		return gyve_err_set(err, -ENOMEM, "no memory");
+	s->where = *where;
+	s->listen_fd = s->in = s->out = s->old_in_flags = -1;
+	switch (where->kind) {
+	case GYVE_LISTEN_TCP:
+		res = open_tcp(s, err);
+		break;
+	case GYVE_LISTEN_UNIX:
+		res = open_unix(s, err);
+		break;
+	case GYVE_LISTEN_TTY:
+		res = open_tty(s, err);
+		break;
+	case GYVE_LISTEN_STDIO:
+		s->in = STDIN_FILENO;
+		s->out = STDOUT_FILENO;
+		s->old_in_flags = fcntl(s->in, F_GETFL);
+		set_nonblock(s->in);
+		snprintf(s->address, sizeof(s->address), "standard input");
+		break;
+	}
+	if (res < 0) {
+		gyve_server_close(s);
+		return res;
+	}
+	*ret = s;
+	return 0;
+}
+
+static void close_client(struct gyve_server *s)
+{
+	if (s->where.kind != GYVE_LISTEN_STDIO && s->in >= 0)
+		close(s->in);
+	s->in = s->out = -1;
+}
+
+void gyve_server_close(struct gyve_server *s)
+{
+	if (!s)
+		return;
+	close_client(s);
+	if (s->old_in_flags >= 0)
+		fcntl(STDIN_FILENO, F_SETFL, s->old_in_flags);
+	if (s->listen_fd >= 0)
+		close(s->listen_fd);
+	if (s->unlink_path)
+		unlink(s->where.path);
+	free(s);
+}
+
+const char *gyve_server_address(const struct gyve_server *s)
+{
+	return s->address;
+}
+
+/* --- one client */
+
+static int64_t now_ms(void)
+{
+	struct timespec ts;
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+/* Send what the descriptor takes now. false: the client is gone. */
+static bool flush_some(struct session *x)
+{
+	const void *buf;
+	size_t len;
+
+	while ((len = gdbstub_output(x->glue.stub, &buf)) > 0) {
+		ssize_t n = x->s->in == x->s->out && x->s->where.kind != GYVE_LISTEN_TTY
+				    ? send(x->s->out, buf, len, MSG_NOSIGNAL)
+				    : write(x->s->out, buf, len);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return errno == EAGAIN || errno == EWOULDBLOCK;
+		gdbstub_sent(x->glue.stub, (size_t)n);
+	}
+	return true;
+}
+
+/* The last words (a W packet, the reply to D) get up to two seconds. */
+static void flush_all(struct session *x)
+{
+	int64_t until = now_ms() + 2000, left;
+	const void *buf;
+
+	while (flush_some(x) && gdbstub_output(x->glue.stub, &buf) > 0 && (left = until - now_ms()) > 0) {
+		struct pollfd p = {x->s->out, POLLOUT, 0};
+		if (poll(&p, 1, (int)left) <= 0)
+			break;
+	}
+}
+
+/* The client acknowledges the last words, and may do so late: a closed socket would be a broken pipe to it. Wait for its
+ * end, 200 ms at most. */
+static void drain_client(struct gyve_server *s)
+{
+	int64_t until = now_ms() + 200, left;
+	char buf[256];
+
+	if (s->listen_fd < 0 || shutdown(s->out, SHUT_WR) < 0)
+		return;
+	while ((left = until - now_ms()) > 0) {
+		struct pollfd p = {s->in, POLLIN, 0};
+		ssize_t n;
+
+		if (poll(&p, 1, (int)left) <= 0)
+			return;
+		n = read(s->in, buf, sizeof(buf));
+		if (n == 0 || (n < 0 && errno != EINTR && errno != EAGAIN))
+			return;
+	}
+}
+
+/* Points are only touched while every vCPU is parked. */
+static void clear_points(struct session *x)
+{
+	if (gyve_target_stopped(x->serve->target)) {
+		x->clear_due = false;
+		gyve_target_points_clear(x->serve->target);
+	} else if (!x->clear_due) {
+		x->clear_due = true;
+		gyve_target_interrupt(x->serve->target);
+	}
+}
+
+static void begin_session(struct session *x)
+{
+	struct gyve_target *t = x->serve->target;
+	struct gyve_stop stop;
+
+	if (gyve_glue_init(&x->glue, t) < 0) {
+		close_client(x->s);
+		return;
+	}
+	x->connected = true;
+	gyve_log(GYVE_LOG_INFO, GYVE_LOG_GDB, "a debugger connected");
+	if (!gyve_target_stopped(t)) {
+		x->attaching = true;
+		gyve_target_interrupt(t);
+		return;
+	}
+	if (gyve_target_take_stop(t, &stop) && stop.kind == GYVE_STOP_EXIT) {
+		x->ended = true;
+		x->end = stop;
+	}
+	if (x->clear_due)
+		clear_points(x);
+}
+
+/* How a client's end is answered; see gyve_server_run() in target.h. */
+static void end_session(struct session *x)
+{
+	struct gyve_target *t = x->serve->target;
+	bool detached = gdbstub_detached(x->glue.stub);
+
+	flush_all(x);
+	gdbstub_disconnect(x->glue.stub);
+	if (!detached)
+		clear_points(x);
+	x->let_go = x->let_go || x->glue.resumed;
+	gyve_glue_deinit(&x->glue);
+	drain_client(x->s);
+	close_client(x->s);
+	x->connected = x->attaching = false;
+	gyve_log(GYVE_LOG_INFO, GYVE_LOG_GDB, detached ? "the debugger detached" : "the debugger is gone");
+	if (x->dead) {
+		x->ended = true;
+		return;
+	}
+	if (x->s->listen_fd < 0 && !detached) {
+		gyve_target_kill(t, 0);
+		return;
+	}
+	if (!x->let_go || !gyve_target_stopped(t) || !t->ops->resume)
+		return;
+	/* A dead guest cannot go on: without a debugger it ends as it would have. */
+	if (t->last.kind == GYVE_STOP_CRASH)
+		gyve_target_kill(t, t->last.code);
+	else if (t->last.kind != GYVE_STOP_EXIT)
+		gyve_target_continue(t);
+}
+
+static void accept_client(struct session *x)
+{
+	int one = 1, fd = accept4(x->s->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+	if (fd < 0)
+		return;
+	if (x->connected) {
+		close(fd);
+		gyve_log(GYVE_LOG_WARN, GYVE_LOG_GDB, "a second debugger was turned away: one is connected");
+		return;
+	}
+	if (x->s->where.kind == GYVE_LISTEN_TCP)
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	x->s->in = x->s->out = fd;
+	begin_session(x);
+}
+
+/* false: the session is over. */
+static bool read_client(struct session *x)
+{
+	static char buf[65536];
+	ssize_t n = read(x->s->in, buf, sizeof(buf));
+
+	if (n < 0 && (errno == EINTR || errno == EAGAIN || errno == EWOULDBLOCK))
+		return true;
+	if (n <= 0)
+		return false;
+	return gdbstub_feed(x->glue.stub, buf, (size_t)n) == 0 && flush_some(x);
+}
+
+/* --- stops */
+
+static void notice_crash(struct session *x, const struct gyve_stop *stop)
+{
+	char text[6400];
+	int n = gyve_crash_text(x->serve->target, stop, text, 6144);
+
+	if (n < 0 || !x->serve->notice)
+		return;
+	n = (int)strlen(text);
+	if (x->s)
+		snprintf(text + n, sizeof(text) - (size_t)n, "\nit waits for a debugger: target remote %.200s", x->s->address);
+	x->serve->notice(x->serve->notice_ctx, text);
+}
+
+static void dump(struct session *x, const char *why, const struct gyve_stop *stop)
+{
+	if (x->serve->dump)
+		x->serve->dump(x->serve->dump_ctx, why, stop);
+}
+
+static void on_dump_request(struct session *x)
+{
+	struct gyve_target *t = x->serve->target;
+	struct signalfd_siginfo si;
+
+	if (read(x->serve->dump_fd, &si, sizeof(si)) < 0 && errno != EAGAIN)
+		gyve_log(GYVE_LOG_WARN, GYVE_LOG_GDB, "cannot take a request for a dump: %s", strerror(errno));
+	if (gyve_target_stopped(t)) {
+		dump(x, "request", &t->last);
+	} else if (!x->dump_due) {
+		x->dump_due = true;
+		gyve_target_interrupt(t);
+	}
+}
+
+/* The stop that a request for a dump asked for, or what came first. true: nobody else has to know of it. */
+static bool dump_at_stop(struct session *x, const struct gyve_stop *stop, const struct gyve_stop *before)
+{
+	bool due = x->dump_due;
+
+	x->dump_due = false;
+	if (stop->kind == GYVE_STOP_CRASH)
+		dump(x, "crash", stop);
+	else if (stop->kind == GYVE_STOP_EXIT && before->kind != GYVE_STOP_CRASH)
+		dump(x, "exit", stop);
+	else if (due)
+		dump(x, "request", stop);
+	if (!due || stop->kind != GYVE_STOP_INTERRUPT || x->attaching || x->clear_due)
+		return false;
+	x->serve->target->last = *before;
+	if (x->connected) /* as its client wanted: one may step, others stand */
+		return gyve_target_resume(x->serve->target, x->glue.actions, NULL) == 0;
+	return gyve_target_continue(x->serve->target) == 0;
+}
+
+/* By the extended protocol, and the client knows of this end or has asked for it. */
+static bool may_start_again(const struct session *x)
+{
+	const struct gdbstub *stub = x->connected ? x->glue.stub : NULL;
+
+	return stub && !x->quitting && gdbstub_extended(stub) &&
+	       (x->glue.killed || x->glue.run_due || gdbstub_running(stub) || gdbstub_gone(stub));
+}
+
+/* vRun waits for the guest to stop, and for that stop to be taken. */
+static void start_again(struct session *x)
+{
+	struct pollfd p = {gyve_target_event_fd(x->serve->target), POLLIN, 0};
+
+	if (!x->connected || !x->glue.run_due || x->attaching || poll(&p, 1, 0) > 0 || !gyve_target_stopped(x->serve->target))
+		return;
+	if (gyve_glue_start(&x->glue))
+		x->dead = false;
+	flush_some(x);
+}
+
+static void on_stop(struct session *x)
+{
+	struct gyve_target *t = x->serve->target;
+	struct gyve_stop stop, before = t->last;
+
+	if (!gyve_target_take_stop(t, &stop))
+		return;
+	gyve_log(GYVE_LOG_DEBUG, GYVE_LOG_GDB, "stop kind %d, vCPU %u, pc 0x%" PRIx64, stop.kind, stop.cpu, stop.pc);
+	if (dump_at_stop(x, &stop, &before))
+		return;
+	if (stop.kind == GYVE_STOP_EXIT) {
+		x->dead = may_start_again(x);
+		x->ended = !x->dead;
+		x->end = before.kind == GYVE_STOP_CRASH ? before : stop; /* ending a dead guest does not undo its death */
+	}
+	if (x->clear_due)
+		clear_points(x);
+	if (x->connected && x->glue.run_due)
+		return; /* to be started again */
+	if (x->attaching) {
+		x->attaching = false;
+		if (stop.kind == GYVE_STOP_INTERRUPT)
+			t->last.kind = GYVE_STOP_NONE;
+		return;
+	}
+	if (x->connected && gdbstub_running(x->glue.stub)) {
+		gyve_glue_report(&x->glue, &stop);
+		flush_some(x);
+	} else if (x->connected && !gdbstub_gone(x->glue.stub)) {
+		return; /* it did not ask to run: "monitor quit"; '?' tells it */
+	} else if (stop.kind == GYVE_STOP_CRASH) {
+		notice_crash(x, &stop);
+		if (!x->s || (x->s->listen_fd < 0 && x->s->once_used)) {
+			x->ended = true;
+			x->end = stop;
+		}
+	} else if (stop.kind != GYVE_STOP_EXIT) {
+		gyve_target_continue(t); /* a leftover of a client that is gone */
+	}
+}
+
+enum { P_QUIT, P_DUMP, P_STOP, P_LISTEN, P_IN, P_OUT, P_COUNT };
+
+static void fill_poll(struct session *x, struct pollfd p[P_COUNT])
+{
+	const void *buf;
+	bool take = x->connected && !x->attaching;
+
+	p[P_QUIT] = (struct pollfd){x->serve->quit_fd, POLLIN, 0};
+	p[P_DUMP] = (struct pollfd){x->serve->dump_fd > 0 ? x->serve->dump_fd : -1, POLLIN, 0};
+	p[P_STOP] = (struct pollfd){gyve_target_event_fd(x->serve->target), POLLIN, 0};
+	p[P_LISTEN] = (struct pollfd){x->s ? x->s->listen_fd : -1, POLLIN, 0};
+	p[P_IN] = (struct pollfd){take ? x->s->in : -1, POLLIN, 0};
+	p[P_OUT] = (struct pollfd){take && gdbstub_output(x->glue.stub, &buf) ? x->s->out : -1, POLLOUT, 0};
+}
+
+int gyve_server_run(struct gyve_server *s, const struct gyve_serve *serve, struct gyve_stop *end)
+{
+	struct session x = {.s = s, .serve = serve, .let_go = !serve->client_required};
+	struct pollfd p[P_COUNT];
+
+	if (s && s->in >= 0) {
+		s->once_used = true;
+		begin_session(&x);
+	}
+	while (!x.ended) {
+		fill_poll(&x, p);
+		if (x.quitting)
+			p[P_QUIT].fd = -1;
+		if (poll(p, P_COUNT, -1) < 0) {
+			if (errno == EINTR)
+				continue;
+			return -errno;
+		}
+		if (p[P_QUIT].revents) {
+			x.quitting = true;
+			x.ended |= x.dead;
+			gyve_target_kill(serve->target, serve->quit_code);
+		}
+		if (p[P_STOP].revents)
+			on_stop(&x);
+		if (!x.ended && p[P_DUMP].revents)
+			on_dump_request(&x);
+		if (!x.ended && x.connected && !x.attaching && ((p[P_IN].revents && !read_client(&x)) || !flush_some(&x)))
+			end_session(&x);
+		if (!x.ended)
+			start_again(&x);
+		if (p[P_LISTEN].revents)
+			accept_client(&x);
+	}
+	*end = x.end;
+	if (x.connected) {
+		flush_all(&x);
+		gyve_glue_deinit(&x.glue);
+		drain_client(s);
+		close_client(s);
+	}
+	return 0;
+}

@@ -1,0 +1,49 @@
+/* Private to src/target: a target as the ops table that libgdbstub demands. The only place that knows both types. */
+#ifndef GYVE_STUB_GLUE_H
+#define GYVE_STUB_GLUE_H
+#include "gdbstub.h"
+#include "gyve/target.h"
+
+struct gyve_glue {
+	struct gyve_target *target;
+	struct gdbstub *stub;
+	const struct gyve_arch *desc; /**< what the client was told the machine is like */
+	struct gdbstub_arch arch;     /**< the same for libgdbstub */
+	struct gdbstub_reg *regs;
+	struct gdbstub_flags *flags;
+	struct gdbstub_field *fields;
+	struct gyve_resume *actions;
+	bool run_due;    /**< vRun: when it has stopped, the server starts it again (gyve_glue_start) */
+	bool killed;     /**< in the extended protocol: the end that comes is no reason to go */
+	char **run_args; /**< owned; NULL: those it had */
+	bool phys_mode;
+	bool resumed;         /**< this client let the guest run at least once */
+	unsigned cpu;         /**< whose view the last request used: monitor commands look through it */
+	uint8_t siginfo[128]; /**< as the client reads it now */
+	char *text;           /**< an object made for the client; NULL: none */
+	int image_fd;         /**< -1: not open */
+	unsigned image_uses;  /**< a client opens the image more than once at a time; it gets the numbers 0, 1, ... */
+};
+
+/** A fresh session over t. -ENOMEM. */
+int gyve_glue_init(struct gyve_glue *g, struct gyve_target *t);
+void gyve_glue_deinit(struct gyve_glue *g);
+/** Describe the machine as it is to be described now (glue_arch.c). -ENOMEM: the old description stays. */
+int gyve_glue_describe(struct gyve_glue *g);
+void gyve_glue_undescribe(struct gyve_glue *g);
+/* ops of libgdbstub, as its header has them (glue_objects.c) */
+int gyve_glue_object(void *ctx, int tid, const char *object, const char *annex, const void **ret, size_t *len);
+int gyve_glue_thread_info(void *ctx, int tid, char *buf, size_t size);
+int gyve_glue_mem_region(void *ctx, int tid, uint64_t addr, struct gdbstub_region *ret, struct gdbstub_err *out);
+/** The stop of a thread as a Linux siginfo_t; tid 0: of none (glue_siginfo.c). -EBUSY. */
+int gyve_glue_siginfo(struct gyve_glue *g, int tid, const void **ret, size_t *len);
+/* glue_start.c: ops of libgdbstub */
+int gyve_glue_run(void *ctx, const char *file, const char *const *argv, size_t n, struct gdbstub_err *out);
+int gyve_glue_environment(void *ctx, const char *text, struct gdbstub_err *out);
+int gyve_glue_directory(void *ctx, const char *path, struct gdbstub_err *out);
+void gyve_glue_free_args(struct gyve_glue *g);
+/** What vRun asked for, with the guest stopped or ended; the client is told. False: it could not be done. */
+bool gyve_glue_start(struct gyve_glue *g);
+/** Tell the client about a stop; a crash brings its paragraph to the client's console first. */
+void gyve_glue_report(struct gyve_glue *g, const struct gyve_stop *stop);
+#endif

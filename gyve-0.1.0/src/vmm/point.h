@@ -1,0 +1,16 @@
+/* Debug registers for points (point_regs.c). Private to the book; vm->book_lock is held by the callers. */
+#ifndef GYVE_POINT_H
+#define GYVE_POINT_H
+#include "vmm.h"
+
+static inline bool point_is_watch(enum gyve_point_kind kind)
+{
+	return kind >= GYVE_POINT_WRITE;
+}
+
+enum gyve_hw_type point_hw_type(enum gyve_point_kind kind);
+/** Debug registers p holds now. */
+unsigned point_slots_of(const struct gyve_vm *vm, const struct point *p);
+/** Make p, which is not in the book yet, one that holds registers. -ENOSPC: err says who has them. */
+int point_give_registers(struct gyve_vm *vm, struct point *p, struct gyve_err *err);
+#endif

@@ -1,0 +1,204 @@
+#!/usr/bin/env python3
+"""A client of GDB's remote protocol, written from the manual and sharing no code with gyve: what gdb is too slow or too polite for.
+
+    rsp.py ADDRESS hits HOT TOTAL COUNT NCPUS   continue over a breakpoint at HOT until the guest ends; all COUNT hits must come
+    rsp.py ADDRESS watch WHERE LEN COUNT        continue over a write watchpoint, which stops COUNT times, until the guest ends
+    rsp.py ADDRESS hostile                      bytes that are no protocol; afterwards the session still works
+"""
+import random
+import os
+import socket
+import sys
+import time
+
+
+class Client:
+    def __init__(self, address):
+        if "/" in address:
+            self.sock = socket.socket(socket.AF_UNIX)
+            self.sock.connect(address)
+        else:
+            host, port = address.rsplit(":", 1)
+            self.sock = socket.create_connection((host or "127.0.0.1", int(port)))
+        self.sock.settimeout(240 if os.environ.get("MACHINE") else 60)  # an emulated host has to start
+        self.pending = b""
+        self.acks = True
+
+    def start(self):
+        self.supported = self.ask("qSupported:swbreak+;hwbreak+;vContSupported+;error-message+")
+        if self.ask("QStartNoAckMode") != "OK":
+            raise SystemExit("QStartNoAckMode is refused")
+        self.sock.sendall(b"+")
+        self.acks = False
+
+    def raw(self, data):
+        self.sock.sendall(data)
+
+    def send(self, text):
+        data = text.encode("latin-1")
+        self.raw(b"$" + data + b"#%02x" % (sum(data) & 255))
+
+    def byte(self):
+        if not self.pending:
+            self.pending = self.sock.recv(65536)
+            if not self.pending:
+                raise SystemExit("gyve closed the connection")
+        first, self.pending = self.pending[:1], self.pending[1:]
+        return first
+
+    def receive(self):
+        """The next packet, its checksum verified, escapes and run lengths resolved."""
+        while self.byte() != b"$":
+            pass
+        end = self.pending.find(b"#")
+        while end < 0 or len(self.pending) < end + 3:
+            more = self.sock.recv(65536)
+            if not more:
+                raise SystemExit("gyve closed the connection inside a packet")
+            self.pending += more
+            end = self.pending.find(b"#")
+        body, check, self.pending = self.pending[:end], self.pending[end + 1 : end + 3], self.pending[end + 3 :]
+        if int(check, 16) != sum(body) & 255:
+            raise SystemExit("wrong checksum: %r" % body[:80])
+        if self.acks:
+            self.raw(b"+")
+        if b"}" not in body and b"*" not in body:
+            return body.decode("latin-1")
+        out, i = bytearray(), 0
+        while i < len(body):
+            if body[i : i + 1] == b"}":
+                out.append(body[i + 1] ^ 0x20)
+                i += 2
+            elif body[i : i + 1] == b"*":
+                out += out[-1:] * (body[i + 1] - 29)
+                i += 2
+            else:
+                out.append(body[i])
+                i += 1
+        return out.decode("latin-1")
+
+    def ask(self, text):
+        self.send(text)
+        return self.receive()
+
+    def stop(self):
+        """The next stop reply as (kind, {key: value}); console output in between is skipped."""
+        while True:
+            reply = self.receive()
+            if reply[:1] == "O" and reply != "OK":
+                continue
+            if reply[:1] in "WX":
+                return reply[:1], {"code": reply[1:3]}
+            if reply[:1] != "T":
+                raise SystemExit("no stop reply: %r" % reply)
+            pairs = dict(p.split(":", 1) for p in reply[3:].split(";") if ":" in p)
+            pairs["signal"] = reply[1:3]
+            return "T", pairs
+
+    def threads(self):
+        found, reply = [], self.ask("qfThreadInfo")
+        while reply.startswith("m"):
+            found += reply[1:].split(",")
+            reply = self.ask("qsThreadInfo")
+        if reply != "l":
+            raise SystemExit("the thread list does not end: %r" % reply)
+        return found
+
+
+def little(number):
+    return number.to_bytes(8, "little").hex()
+
+
+def hits(client, hot, total, count, ncpus):
+    hot, count, ncpus = int(hot, 0), int(count), int(ncpus)
+    client.start()
+    if client.ask("M%x,8:%s" % (int(total, 0), little(count))) != "OK":
+        raise SystemExit("cannot write the number of rounds")
+    if client.ask("Z0,%x,1" % hot) != "OK":
+        raise SystemExit("cannot insert the breakpoint")
+    seen, begin = {}, time.monotonic()
+    for n in range(count + 1):
+        client.send("vCont;c")
+        kind, stop = client.stop()
+        if kind != "T":
+            break
+        thread = stop.get("thread")
+        if stop["signal"] != "05" or "swbreak" not in stop:
+            raise SystemExit("stop %d is no breakpoint hit: %r" % (n + 1, stop))
+        if "10" in stop and stop["10"] != little(hot):
+            raise SystemExit("stop %d is at %s" % (n + 1, stop["10"]))
+        seen[thread] = seen.get(thread, 0) + 1
+        if n % 1000 == 0 and len(client.threads()) != ncpus:
+            raise SystemExit("the thread list is not complete: %r" % client.threads())
+    else:
+        raise SystemExit("more than %d stops" % count)
+    took = time.monotonic() - begin
+    if kind != "W" or stop["code"] != "00":
+        raise SystemExit("the guest ended with %s%s after %d stops" % (kind, stop["code"], sum(seen.values())))
+    if sum(seen.values()) != count or len(seen) != ncpus or len(set(seen.values())) != 1:
+        raise SystemExit("%d stops, by thread: %r" % (sum(seen.values()), seen))
+    print("%d stops in %.2f s, %.0f/s, by thread: %r" % (count, took, count / took, seen))
+
+
+def watch(client, where, length, count):
+    """It never steps over the access itself: gyve has to."""
+    client.start()
+    if client.ask("Z2,%x,%x" % (int(where, 0), int(length, 0))) != "OK":
+        raise SystemExit("cannot insert the watchpoint")
+    for n in range(int(count) + 1):
+        client.send("vCont;c")
+        kind, stop = client.stop()
+        if kind != "T":
+            break
+        if not int(where, 0) <= int(stop.get("watch", "0"), 16) < int(where, 0) + int(length, 0):
+            raise SystemExit("stop %d is no hit of the watchpoint: %r" % (n + 1, stop))
+    if kind != "W" or stop["code"] != "00" or n != int(count):
+        raise SystemExit("%d stops, then %s%r" % (n, kind, stop))
+    print("%d stops" % n)
+
+
+def hostile(client):
+    """Seeded, so that a failure can be had again."""
+    rng = random.Random(2)
+    client.start()
+    whole = client.ask("g")
+    packets = ["m", "m,", "m0", "m0,ffffffffffffffffff", "mffffffffffffffff,10", "M0,4:zz", "M0,ffff:00", "X0,10:", "Z", "Z9,0,1",
+               "Z0,,", "Z2,0,ffffffffffffffff", "z0,123,1", "p", "pffffffff", "Pzz=1", "P0", "G00", "Hg-7", "Hgffffffffff", "T0",
+               "T99", "vCont;", "vCont;q", "vCont;r1,0:99", "vCont;s:99", "qXfer:features:read:target.xml:ffffffff,10",
+               "qXfer:features:read:../../etc/passwd:0,100", "qXfer:nothing:read::0,1", "qRcmd,6", "qRcmd,zz", "qRcmd," + "61" * 5000,
+               "vFile:open:2f6574632f736861646f77,0,0", "vFile:open:2e,0,0", "vFile:pread:7,ffffffff,0", "vFile:close:99",
+               "vFile:open:", "qSupported:" + "a+;" * 1000, "\x00", "", "qCRC:0,ffffffffffffffff", "x0,ffffffffffffffff"]
+    for text in packets:
+        client.ask(text)
+    for _ in range(300):
+        client.ask(rng.choice("mMXZzpPGHTvqQx") + "".join(chr(rng.choice([44, 58, 59] + list(range(48, 58)))) for _ in range(rng.randrange(12))))
+    client.raw(b"$m0,4#00" + b"$" * 100 + b"#" + b"+-+-" + bytes(rng.randrange(256) for _ in range(2000)).replace(b"\x03", b"").replace(b"$", b""))
+    client.raw(b"$" + b"a" * 300000)  # more than any packet may have, and never ended
+    client.raw(b"#00")
+    # whatever came back, the session must find itself again
+    client.sock.settimeout(3)
+    try:
+        while True:
+            if not client.sock.recv(65536):
+                raise SystemExit("gyve closed the connection")
+            client.sock.settimeout(0.5)
+    except socket.timeout:
+        pass
+    client.pending = b""
+    client.sock.settimeout(20)
+    client.acks = False
+    if not client.ask("qC").startswith("QC"):
+        raise SystemExit("no answer after the noise")
+    if len(client.ask("g")) != len(whole):
+        raise SystemExit("the registers changed their size")
+    print("alive")
+
+
+def main():
+    if len(sys.argv) < 3 or sys.argv[2] not in ("hits", "watch", "hostile"):
+        raise SystemExit(__doc__)
+    client = Client(sys.argv[1])
+    {"hits": hits, "watch": watch, "hostile": hostile}[sys.argv[2]](client, *sys.argv[3:])
+
+
+main()

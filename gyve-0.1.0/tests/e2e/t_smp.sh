@@ -1,0 +1,73 @@
+# shellcheck shell=bash
+# Several vCPUs. GYVE_E2E_HITS: how many continues over the shared breakpoint (10,000 unless told; 500 in an emulated host).
+hits=${GYVE_E2E_HITS:-$([ -n "$MACHINE" ] && echo 500 || echo 10000)}
+machine_tests "aarch64 x86_64 svm" two_vcpus
+machine_tests "x86_64 svm" scheduler_locking four_vcpus_gdb four_vcpus_10000_continues
+
+test_two_vcpus() {
+	gyve_start -c 2 "$GUESTS/smp"
+	gdb_run smp <<-'IN'
+		info threads
+		set var total = 40
+		break hot
+		continue
+		info threads
+		thread 2
+		backtrace
+		delete
+		continue
+	IN
+	expect '1 +Thread' '2 +Thread' 'hit Breakpoint 1, hot|Breakpoint 1, hot' '1 +Thread' '2 +Thread' 'exited normally'
+	output 'hits 40'
+	gyve_ends 0
+}
+
+test_four_vcpus_gdb() {
+	gyve_start -c 4 "$GUESTS/smp"
+	gdb_run smp <<-'IN'
+		set var total = 400
+		break hot
+		ignore 1 1000000
+		continue
+		info breakpoints
+	IN
+	expect 'exited normally' 'already hit 400 times'
+	output 'hits 400'
+	gyve_ends 0
+}
+
+hits_of() {
+	local ncpus=$1 address
+	address=$(symbol smp hot)
+	gyve_start -c "$ncpus" "$GUESTS/smp"
+	rsp hits "$address" "$(symbol smp total)" "$hits" "$ncpus"
+	output "hits $hits"
+	gyve_ends 0
+}
+
+test_two_vcpus_10000_continues() {
+	hits_of 2
+}
+limit_two_vcpus_10000_continues=120
+
+test_four_vcpus_10000_continues() {
+	hits_of 4
+}
+limit_four_vcpus_10000_continues=120
+
+# One vCPU steps while the others stay where they are.
+test_scheduler_locking() {
+	gyve_start -c 2 "$GUESTS/smp"
+	gdb_run smp <<-'IN'
+		set scheduler-locking on
+		thread 2
+		stepi 5
+		info registers rip
+		thread 1
+		info registers rip
+		set scheduler-locking off
+		continue
+	IN
+	expect '^rip .*kmain' '^rip +0x200000 ' 'exited normally'
+	gyve_ends 0
+}
