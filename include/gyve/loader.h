@@ -65,7 +65,9 @@ struct gyve_boot_params {
 	const char *append; /**< words of a Linux kernel's command line, before args; NULL: none */
 	const void *dtb;    /**< device tree for a Linux kernel; borrowed, NULL: none */
 	size_t dtb_len;
-	uint64_t mem_size; /**< bytes */
+	const char *const *disks; /**< of a Linux guest: FILE[,ro|,overlay], NULL-terminated; NULL: none */
+	bool virtio_console;      /**< of a Linux guest: hvc0, which has the input in place of the serial port */
+	uint64_t mem_size;        /**< bytes */
 	bool mem_size_given;
 	unsigned ncpus;
 	bool aslr;

@@ -331,6 +331,8 @@ static int set_up(struct run *r)
 	vo.boot.initrd = r->bundle && o->image_internal ? r->bundle->tar : r->initrd.data;
 	vo.boot.initrd_len = r->bundle ? r->bundle->tar_len : r->initrd.len;
 	vo.boot.append = o->append;
+	vo.boot.disks = o->disks;
+	vo.boot.virtio_console = o->virtio_console;
 	vo.boot.dtb = r->dtb.data;
 	vo.boot.dtb_len = r->dtb.len;
 	vo.boot.tempdir = o->tempdir;

@@ -37,6 +37,10 @@ const struct option_row gyve_option_rows[] = {
 
 	{0, "initrd", REQUIRED, "FILE", NULL, "linux.initrd", FIELD(initrd), .help = "Linux: the initial RAM disk"},
 	{0, "append", REQUIRED, "TEXT", NULL, "linux.append", FIELD(append), .help = "Linux: the kernel's command line"},
+	{0, "disk", REQUIRED, "FILE[,HOW]", NULL, "linux.disks", .list = true, .set = opt_disk,
+	 .help = "Linux: a virtio disk (repeat): a raw file, ro: only to read, overlay: writes are\nforgotten at the end"},
+	{0, "virtio-console", NONE, NULL, NULL, "linux.virtio_console", FIELD(virtio_console),
+	 .help = "Linux: a virtio console, hvc0, which has the input in place of the serial port"},
 	{0, "dtb", REQUIRED, "FILE", NULL, "linux.dtb", FIELD(dtb),
 	 .help = "Linux on aarch64: a device tree; gyve puts its own machine over it"},
 

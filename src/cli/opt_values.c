@@ -212,17 +212,28 @@ int opt_watch_strategy(struct gyve_opts *o, const char *value, struct gyve_err *
 	return i < 0 ? i : 0;
 }
 
+static int add_to_list(const char ***list, size_t *n, const char *value)
+{
+	const char **longer = realloc(*list, (*n + 2) * sizeof(*longer));
+
+	if (!longer)
+		return -ENOMEM;
+	*list = longer;
+	longer[(*n)++] = value;
+	longer[*n] = NULL;
+	return 0;
+}
+
 int opt_file_mapping(struct gyve_opts *o, const char *value, struct gyve_err *err)
 {
-	const char **list = realloc(o->file_mappings, (o->nfile_mappings + 2) * sizeof(*list));
-
 	(void)err;
-	if (!list)
-		return -ENOMEM;
-	o->file_mappings = list;
-	list[o->nfile_mappings++] = value;
-	list[o->nfile_mappings] = NULL;
-	return 0;
+	return add_to_list(&o->file_mappings, &o->nfile_mappings, value);
+}
+
+int opt_disk(struct gyve_opts *o, const char *value, struct gyve_err *err)
+{
+	(void)err;
+	return add_to_list(&o->disks, &o->ndisks, value);
 }
 
 int opt_isolation(struct gyve_opts *o, const char *value, struct gyve_err *err)

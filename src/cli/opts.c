@@ -221,9 +221,11 @@ void gyve_opts_deinit(struct gyve_opts *o)
 {
 	free(o->env);
 	free(o->file_mappings);
+	free(o->disks);
 	toml_free(o->toml);
 	o->toml = NULL;
 	o->file_mappings = NULL;
+	o->disks = NULL;
 	o->env = NULL;
 	o->nenv = 0;
 }

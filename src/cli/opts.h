@@ -29,6 +29,9 @@ struct gyve_opts {
 	size_t nenv;
 	const char **file_mappings; /**< HOST:GUEST[:ro], NULL-terminated or NULL; the array is owned */
 	size_t nfile_mappings;
+	const char **disks; /**< FILE[,ro|,overlay], NULL-terminated or NULL; the array is owned */
+	size_t ndisks;
+	bool virtio_console;
 	const char *tempdir; /**< NULL: TMPDIR */
 	enum gyve_isolation isolation;
 	const char *initrd, *append, *dtb; /**< for a Linux kernel; NULL: none */

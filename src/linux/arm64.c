@@ -1,5 +1,6 @@
 /* Linux on aarch64: an Image or Image.gz, a device tree, an initial RAM disk. See docs/linux.md for the machine it finds. */
 #include "arm64.h"
+#include "devices.h"
 
 #include "../base/bytes.h"
 #include "../dev/pl011.h"
@@ -22,6 +23,8 @@ struct linux_arm64 {
 	struct gyve_sink out;
 	struct gyve_bus bus;
 	struct gyve_pl011 *uart;
+	struct linux_devices devices;
+	pthread_mutex_t out_lock;              /* consoles share what they write to */
 	uint64_t ram_len, kernel, fdt, initrd; /* guest physical */
 	char cmdline[CMDLINE_MAX];
 };
@@ -101,6 +104,8 @@ static void destroy(void *state)
 	struct linux_arm64 *l = state;
 
 	gyve_pl011_destroy(l->uart);
+	linux_devices_destroy(&l->devices);
+	pthread_mutex_destroy(&l->out_lock);
 	arm64_image_close(&l->image);
 	free(l);
 }
@@ -114,6 +119,7 @@ static int plan(const struct gyve_elf *elf, const struct gyve_boot_params *param
 		return gyve_err_set(err, -ENOMEM, "out of memory");
 	l->params = params;
 	l->out = *out;
+	pthread_mutex_init(&l->out_lock, NULL);
 	l->ram_len = align_down(params->mem_size_given ? params->mem_size : DEFAULT_RAM, 4096);
 	int r = check(l, err);
 	if (r == 0)
@@ -138,6 +144,7 @@ static int write_fdt(const struct linux_arm64 *l, const struct gyve_memmap *map,
 			      .dtb_len = p->dtb_len,
 			      .ram_len = l->ram_len,
 			      .ncpus = p->ncpus,
+			      .nvirtio = linux_devices_count(p),
 			      .bootargs = *l->cmdline ? l->cmdline : NULL,
 			      .initrd = l->initrd,
 			      .initrd_len = p->initrd_len};
@@ -153,6 +160,7 @@ static int load(void *state, const struct gyve_memmap *map, struct gyve_err *err
 
 	if (l->uart)
 		gyve_pl011_reset(l->uart);
+	linux_devices_reset(&l->devices);
 	if (gyve_memmap_write(map, l->kernel, l->image.data, l->image.size) != (ssize_t)l->image.size ||
 	    (len && gyve_memmap_write(map, l->initrd, l->params->initrd, len) != (ssize_t)len))
 		return gyve_err_set(err, -ENOMEM, "guest memory is missing");
@@ -177,14 +185,27 @@ static void cpu_init(void *state, unsigned cpu, struct gyve_regs *regs)
 
 /* --- devices */
 
+static void put_out(void *ctx, const void *buf, size_t len)
+{
+	struct linux_arm64 *l = ctx;
+
+	pthread_mutex_lock(&l->out_lock);
+	l->out.write(l->out.ctx, buf, len);
+	pthread_mutex_unlock(&l->out_lock);
+}
+
 static int attach(void *state, const struct gyve_dev_host *host, struct gyve_err *err)
 {
 	struct linux_arm64 *l = state;
-	int r = gyve_pl011_create(&l->uart, host, A64_UART_IRQ, &l->out, l->params->no_input ? -1 : STDIN_FILENO);
+	struct gyve_sink out = {put_out, l};
+	bool input = !l->params->no_input && !l->params->virtio_console;
+	int r = gyve_pl011_create(&l->uart, host, A64_UART_IRQ, &out, input ? STDIN_FILENO : -1);
 
 	if (r == 0)
 		r = gyve_bus_add(&l->bus, false, A64_UART, A64_UART_LEN, gyve_pl011_access, l->uart);
-	return r < 0 ? gyve_err_set(err, r, "cannot make the guest's devices: %s", strerror(-r)) : 0;
+	if (r < 0)
+		return gyve_err_set(err, r, "cannot make the guest's devices: %s", strerror(-r));
+	return linux_devices_create(&l->devices, l->params, host, &out, &l->bus, A64_VIRTIO, A64_VIRTIO_IRQ, err);
 }
 
 static enum gyve_access_result on_access(void *state, struct gyve_access *a, int *code, struct gyve_err *err)

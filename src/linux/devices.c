@@ -1,0 +1,90 @@
+/* See devices.h. */
+#include "devices.h"
+
+#include "../dev/virtio_blk.h"
+#include "../dev/virtio_console.h"
+#include "../dev/virtio_rng.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+unsigned linux_devices_count(const struct gyve_boot_params *params)
+{
+	unsigned n = 1 + params->virtio_console; /* random numbers always */
+
+	for (const char *const *d = params->disks; d && *d; d++)
+		n++;
+	return n;
+}
+
+struct place {
+	struct linux_devices *l;
+	struct gyve_bus *bus;
+	uint64_t gpa;
+	unsigned line;
+};
+
+/* r: what making d came to. d is l's from here on. */
+static int add(const struct place *p, int r, struct virtio *d, void (*destroy)(struct virtio *), struct gyve_err *err)
+{
+	unsigned i = p->l->n;
+
+	if (r == 0) {
+		virtio_mmio_init(&p->l->dev[i].mmio, d, p->line + i);
+		p->l->dev[i].destroy = destroy;
+		p->l->n++;
+		r = gyve_bus_add(p->bus, false, p->gpa + (uint64_t)i * VIRTIO_MMIO_LEN, VIRTIO_MMIO_LEN, virtio_mmio_access,
+				 &p->l->dev[i].mmio);
+	}
+	return r < 0 ? gyve_err_set(err, r, "cannot make the guest's devices: %s", strerror(-r)) : 0;
+}
+
+static int add_disk(const struct place *p, const struct gyve_dev_host *host, const char *spec, unsigned nth,
+		    struct gyve_err *err)
+{
+	struct virtio *d = NULL;
+	struct disk *disk;
+	char id[20];
+	int r = disk_open(&disk, spec, err);
+
+	if (r < 0)
+		return r;
+	snprintf(id, sizeof(id), "disk%u", nth);
+	r = virtio_blk_create(&d, host, disk, id);
+	return add(p, r, d, virtio_blk_destroy, err);
+}
+
+int linux_devices_create(struct linux_devices *l, const struct gyve_boot_params *params, const struct gyve_dev_host *host,
+			 const struct gyve_sink *out, struct gyve_bus *bus, uint64_t gpa, unsigned line, struct gyve_err *err)
+{
+	struct place p = {l, bus, gpa, line};
+	struct virtio *d = NULL;
+	int r;
+
+	if (linux_devices_count(params) > LINUX_DEVICES_MAX)
+		return gyve_err_set(err, -EINVAL, "a Linux guest has at most %d virtio devices", LINUX_DEVICES_MAX);
+	r = virtio_rng_create(&d, host);
+	r = add(&p, r, d, virtio_rng_destroy, err);
+	if (r == 0 && params->virtio_console) {
+		r = virtio_console_create(&d, host, out, params->no_input ? -1 : STDIN_FILENO);
+		r = add(&p, r, d, virtio_console_destroy, err);
+	}
+	for (unsigned i = 0; r == 0 && params->disks && params->disks[i]; i++)
+		r = add_disk(&p, host, params->disks[i], i, err);
+	return r;
+}
+
+void linux_devices_reset(struct linux_devices *l)
+{
+	for (unsigned i = 0; i < l->n; i++)
+		virtio_mmio_reset(&l->dev[i].mmio);
+}
+
+void linux_devices_destroy(struct linux_devices *l)
+{
+	for (unsigned i = 0; i < l->n; i++)
+		l->dev[i].destroy(l->dev[i].mmio.d);
+	l->n = 0;
+}
