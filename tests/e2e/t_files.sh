@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # A Hermit guest's files, serial line and end: each row of uhyve's own tests, and some more, on every version of the interface.
 # files_rows.sh has the rows; inside the emulated host it runs them all at once.
-only_machine_tests aarch64 a64_files
+only_machine_tests aarch64 a64_files a64_hostile
 
 files_row() {
 	sh "$here/files_rows.sh" "$GYVE" "$GUESTS" "$T/rows" "$@" >"$T/rows.log" 2>&1 && return
@@ -156,17 +156,24 @@ hostile() {
 hostile_calls=${GYVE_E2E_HOSTILE:-1500}
 limit_files_hostile=$((60 + hostile_calls / 200))
 test_files_hostile() {
-	local version isolation wild
-	canary_tree
-	for version in 1 2 3; do
-		isolation=none
-		[ "$hostile_calls" -gt 1500 ] || hostile 0 -- $RANDOM "$hostile_calls"
-		isolation=normal
-		hostile 0 -- $RANDOM "$hostile_calls"
-		for ((wild = 0; wild < hostile_calls; wild += 1000)); do
-			hostile '0 124' -- $RANDOM 1500 wild
-		done
+	local isolation
+	for isolation in none normal; do
+		[ $isolation = normal ] || [ "$hostile_calls" -le 1500 ] || continue
+		GYVE_FILE_ISOLATION=$isolation sh "$here/hostile.sh" "$GYVE" "$GUESTS" "$T/h" "$hostile_calls" >"$T/rows.log" 2>&1 ||
+			fail "$(grep '^not ok' "$T/rows.log" || tail -n 1 "$T/rows.log")"
 	done
+}
+
+limit_a64_hostile=$((60 + hostile_calls / 100))
+test_a64_hostile() {
+	local copies=() v
+	for v in 1 2 3; do
+		copies+=(--copy "$GUESTS/hermit_hostile_$v:/guest/hermit_hostile_$v")
+	done
+	"$here/../hosts/run" aarch64 --timeout $((limit_a64_hostile * 2)) --copy "$GYVE:/bin/gyve" --copy "$here/hostile.sh:/guest/hostile" \
+		"${copies[@]}" -- sh /guest/hostile gyve /guest /hostile "$hostile_calls" >"$T/rows.log" 2>&1 ||
+		fail "$(grep '^not ok' "$T/rows.log" || tail -n 1 "$T/rows.log")"
+	[ "$(grep -c '^ok' "$T/rows.log")" = 3 ] || fail "not all rows ran"
 }
 
 # What its thread opens is named from a directory that is mapped, and looked up beneath it.
