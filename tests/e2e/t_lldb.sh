@@ -16,9 +16,8 @@ lldb_run() {
 	expected=0
 }
 
-# The same commands on both architectures; registers differ.
-lldb_session() {
-	local guest=$1 pc=$2 sp=$3 general=$4 system=$5
+test_lldb() {
+	local guest=sample pc=rip sp=rsp general=rax system=cr3
 	gyve_start "$GUESTS/$guest"
 	lldb_run "$guest" <<-IN
 		register read $pc
@@ -56,18 +55,9 @@ lldb_session() {
 		'old value: 0' 'new value: 1' 'stop reason = watchpoint 1' 'stop reason = breakpoint 2.1' 'factorial\(n=2\)' '\) bt' \
 		'frame #3: .*factorial\(n=5\)' 'exited with status = 0'
 	gyve_ends 0
-}
-
-test_lldb() {
-	lldb_session sample rip rsp rax cr3
 	output 'hello from a bare kernel
 vCPUs 1, fuel 94, sum 55, counter 15, product 120'
 }
-
-test_lldb_aarch64() {
-	lldb_session sample pc sp x9 ttbr0_el1
-}
-only_machine_tests aarch64 lldb_aarch64
 
 # Threads by lldb's suffix: the registers are those of the thread that is looked at.
 test_lldb_threads() {
