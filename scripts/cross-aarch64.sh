@@ -23,7 +23,9 @@ packages=(
 	libelf-dev libelf1
 	libfdt-dev libfdt1
 	liblzma-dev liblzma5
+	libglib2.0-0 libpcre2-8-0
 	libseccomp-dev libseccomp2
+	libslirp-dev libslirp0
 	libzstd-dev libzstd1
 	zlib1g-dev zlib1g
 )

@@ -25,6 +25,7 @@ package_table() {
 		build  pc   capstone             libcapstone-dev
 		build  pc   libseccomp           libseccomp-dev
 		build  pc   libarchive           libarchive-dev
+		build  hdr  slirp/libslirp.h     libslirp-dev
 		gdb    cmd  gdb-multiarch|gdb    gdb-multiarch
 		check  pc   cmocka               libcmocka-dev
 		check  cmd  clang                clang

@@ -39,7 +39,7 @@
 		"	.balign 4\n"                                                                                         \
 		"	.long 7, 1, 0x5a00\n	.asciz \"HERMIT\"\n	.balign 4\n	.byte 4\n	.balign 4\n"                          \
 		"	.long 8, 4, 0x5b00\n	.asciz \"UHYVEIF\"\n	.balign 4\n	.byte 0, 0, 0, " #version "\n" \
-		"	.long 4, 16, 1\n	.asciz \"GNU\"\n	.balign 4\n	.long 6, 0, 13, 0\n"                                   \
+		"	.long 4, 16, 1\n	.asciz \"GNU\"\n	.balign 4\n	.long 6, 0, 13, 2\n"                                   \
 		"	.popsection\n");
 
 enum {

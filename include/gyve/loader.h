@@ -54,6 +54,7 @@ int gyve_elf_copy(const struct gyve_elf *elf, const struct gyve_memmap *mem, uin
 int gyve_elf_relocate(const struct gyve_elf *elf, const struct gyve_memmap *mem, uint64_t bias, struct gyve_err *err);
 
 struct gyve_filemap;
+struct gyve_net;
 struct gyve_dev_host;
 
 /** What the user asked for; borrowed strings. */
@@ -75,6 +76,7 @@ struct gyve_boot_params {
 	const char *const *args;    /**< after IMAGE, NULL-terminated */
 	const char *const *env;     /**< "K=V", NULL-terminated */
 	struct gyve_filemap *files; /**< what a guest that opens files finds; borrowed, NULL: nothing */
+	struct gyve_net *net;       /**< where the guest's network card leads; borrowed, NULL: it has none */
 	const char *tempdir;        /**< where files at unmapped paths go; NULL: TMPDIR */
 	bool no_input;              /**< standard input is not the guest's */
 	bool strict;                /**< an unknown port or MMIO access ends the guest */
@@ -130,6 +132,7 @@ struct gyve_platform_ops {
 	enum gyve_arch_id raw;
 	/** The guest starts its vCPUs but the first, by PSCI or start-up interrupts. */
 	bool starts_cpus;
+	bool has_network; /**< attach() makes a card where params->net is one */
 	/** aarch64: so many instructions the other vCPUs are to be through with before vCPU 0 starts. */
 	unsigned first_steps;
 	/** Does this platform take the parsed image? */

@@ -83,6 +83,7 @@ struct gyve_vm_options {
 	 * guest. What they fail with gyve_vm_create() fails with. NULL: nothing. */
 	int (*isolate)(void *ctx, struct gyve_err *err);
 	int (*isolate_thread)(void *ctx, struct gyve_err *err);
+	int (*isolate_devices)(void *ctx, struct gyve_err *err); /**< the same, on the thread of devices */
 	void *isolate_ctx;
 };
 /** Load and set up; vCPU threads exist and are parked. err names what is wrong; -ENOEXEC the image, -ENODEV/-EACCES/-ENOTSUP

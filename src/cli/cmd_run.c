@@ -40,6 +40,7 @@ struct run {
 	} initrd, dtb;
 	char kernel_path[32];
 	struct isolation isolation;
+	struct gyve_net *net;
 	struct gyve_symtab *syms;
 	struct gyve_server *server;
 	struct gyve_vm *vm;
@@ -196,6 +197,10 @@ static int isolate(void *ctx, struct gyve_err *err)
 		isolation_parent(&r->isolation, o->dump, GYVE_GRANT_ALL);
 	if (o->gdb || o->dump)
 		isolation_path(&r->isolation, "/proc/self", GYVE_GRANT_READ); /* which pages the guest has touched */
+	if (o->net.kind == GYVE_NET_USER) {
+		r->isolation.net = GYVE_ISOLATE_NET;
+		isolation_device_path(&r->isolation, "/etc/resolv.conf", GYVE_GRANT_READ);
+	}
 	if (o->gdb && o->listen.kind == GYVE_LISTEN_UNIX)
 		isolation_parent(&r->isolation, o->listen.path, GYVE_GRANT_REMOVE);
 	return isolation_process(&r->isolation, r->files, notice, err);
@@ -204,7 +209,13 @@ static int isolate(void *ctx, struct gyve_err *err)
 static int isolate_thread(void *ctx, struct gyve_err *err)
 {
 	struct run *r = ctx;
-	return isolation_thread(&r->isolation, err);
+	return isolation_thread(&r->isolation, false, err);
+}
+
+static int isolate_devices(void *ctx, struct gyve_err *err)
+{
+	struct run *r = ctx;
+	return isolation_thread(&r->isolation, true, err);
 }
 
 static void dump_progress(void *ctx, uint64_t done, uint64_t total)
@@ -319,12 +330,16 @@ static int set_up(struct run *r)
 		return fail(&err, GYVE_STATUS_USAGE);
 	if (open_output(r, &err) < 0 || open_signals(r, &err) < 0)
 		return fail(&err, GYVE_STATUS_FAILED);
+	if (o->net.kind && gyve_net_open(&r->net, &o->net, &err) < 0)
+		return fail(&err, GYVE_STATUS_FAILED);
 	if (o->gdb && gyve_server_open(&r->server, &o->listen, &err) < 0)
 		return fail(&err, GYVE_STATUS_FAILED);
 	vo.isolate = isolate;
 	vo.isolate_thread = isolate_thread;
+	vo.isolate_devices = isolate_devices;
 	vo.isolate_ctx = r;
 	vo.boot.files = r->files;
+	vo.boot.net = r->net;
 	vo.boot.args = o->args;
 	vo.boot.env = o->env;
 	vo.boot.file = r->bundle ? r->kernel_path : NULL;
@@ -391,6 +406,7 @@ static void tear_down(struct run *r)
 		gyve_target_deinit(&r->target);
 	if (r->vm)
 		gyve_vm_destroy(r->vm);
+	gyve_net_close(r->net);
 	if (r->syms)
 		gyve_symtab_destroy(r->syms);
 	gyve_server_close(r->server);

@@ -32,6 +32,15 @@ void isolation_path(struct isolation *iso, const char *path, unsigned rights)
 	add(iso, fd, rights | GYVE_GRANT_SESSION);
 }
 
+void isolation_device_path(struct isolation *iso, const char *path, unsigned rights)
+{
+	size_t before = iso->nfds;
+
+	isolation_path(iso, path, rights);
+	if (iso->nfds > before)
+		iso->device_fd = iso->fds[before];
+}
+
 void isolation_parent(struct isolation *iso, const char *path, unsigned rights)
 {
 	const char *slash = strrchr(path, '/');
@@ -85,10 +94,11 @@ int isolation_process(struct isolation *iso, struct gyve_filemap *files, void (*
 	return r;
 }
 
-int isolation_thread(const struct isolation *iso, struct gyve_err *err)
+int isolation_thread(const struct isolation *iso, bool devices, struct gyve_err *err)
 {
 	struct gyve_grant *g;
 	size_t n = 0;
+	unsigned net = devices ? iso->net : 0;
 
 	if (iso->mode == GYVE_ISOLATION_NONE)
 		return 0;
@@ -96,12 +106,12 @@ int isolation_thread(const struct isolation *iso, struct gyve_err *err)
 	if (!g)
 		return gyve_err_set(err, -ENOMEM, "no memory for the isolation's rules");
 	for (size_t i = 0; i < iso->n; i++)
-		if (!(iso->grants[i].rights & GYVE_GRANT_SESSION))
+		if (!(iso->grants[i].rights & GYVE_GRANT_SESSION) || (devices && iso->grants[i].fd == iso->device_fd))
 			g[n++] = iso->grants[i];
-	int r = gyve_isolate_files(iso->mode, iso->net, g, n, NULL, err);
+	int r = gyve_isolate_files(iso->mode, net, g, n, NULL, err);
 	free(g);
 	if (r == 0)
-		r = gyve_isolate_calls(iso->net, err);
+		r = gyve_isolate_calls(net, err);
 	return r == -ENOSYS ? 0 : r; /* strict has refused before */
 }
 

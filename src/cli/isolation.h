@@ -10,16 +10,19 @@ struct isolation {
 	size_t n;
 	int fds[16]; /**< ours among them */
 	size_t nfds;
+	int device_fd; /**< among them, for the thread of devices, too; 0: none */
 };
 
 /** Grant rights on path to the session thread (the debugger, dumps). What does not exist is not granted. */
 void isolation_path(struct isolation *iso, const char *path, unsigned rights);
+/** The same, and to the thread of devices. */
+void isolation_device_path(struct isolation *iso, const char *path, unsigned rights);
 /** The same on the directory that holds path. */
 void isolation_parent(struct isolation *iso, const char *path, unsigned rights);
 /** The process: call when everything is open and before there are threads. Warnings go to notice. */
 int isolation_process(struct isolation *iso, struct gyve_filemap *files, void (*notice)(void *ctx, const char *text),
 		      struct gyve_err *err);
-/** A thread that serves the guest: less than the process may. */
-int isolation_thread(const struct isolation *iso, struct gyve_err *err);
+/** A thread that serves the guest: less than the process may. devices: the one that makes connections. */
+int isolation_thread(const struct isolation *iso, bool devices, struct gyve_err *err);
 void isolation_deinit(struct isolation *iso);
 #endif

@@ -54,6 +54,12 @@ const struct option_row gyve_option_rows[] = {
 	{0, "file-isolation", REQUIRED, "HOW", NULL, "uhyve.file_isolation", .set = opt_isolation,
 	 .help = "Landlock around gyve: normal (as far as the kernel can), strict or none [normal]"},
 
+	HEADING("network"),
+	{'n', "net", REQUIRED, "WHERE", .set = opt_net,
+	 .help = "a network card: tap or tap:NAME leads to an interface of the host [tap10], user\n"
+		 "needs none. ,mac=MAC ,mtu=N ,pcap=FILE; with user: ,restrict=on\n"
+		 ",hostfwd=tcp:[ADDRESS]:PORT-[ADDRESS:]PORT (or udp:, repeat) [none]"},
+
 	HEADING("debugging"),
 	{0, "gdb", OPTIONAL_ATTACHED, "[=LISTEN]", .set = opt_gdb,
 	 .help = "stop at the first instruction and wait for gdb at LISTEN:\n"

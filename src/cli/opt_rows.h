@@ -38,6 +38,7 @@ int opt_disk(struct gyve_opts *o, const char *value, struct gyve_err *err);
 int opt_file_mapping(struct gyve_opts *o, const char *value, struct gyve_err *err);
 int opt_isolation(struct gyve_opts *o, const char *value, struct gyve_err *err);
 int opt_io_mode(struct gyve_opts *o, const char *value, struct gyve_err *err);
+int opt_net(struct gyve_opts *o, const char *value, struct gyve_err *err);
 int opt_dump(struct gyve_opts *o, const char *value, struct gyve_err *err);
 int opt_dump_on(struct gyve_opts *o, const char *value, struct gyve_err *err);
 int opt_dump_notes(struct gyve_opts *o, const char *value, struct gyve_err *err);

@@ -246,6 +246,12 @@ int opt_isolation(struct gyve_opts *o, const char *value, struct gyve_err *err)
 	return i < 0 ? i : 0;
 }
 
+int opt_net(struct gyve_opts *o, const char *value, struct gyve_err *err)
+{
+	gyve_net_options_deinit(&o->net);
+	return gyve_net_parse(&o->net, value, err);
+}
+
 /* host=direct,sync in any order and case; what has no = means nothing special. */
 int opt_io_mode(struct gyve_opts *o, const char *value, struct gyve_err *err)
 {

@@ -222,6 +222,7 @@ void gyve_opts_deinit(struct gyve_opts *o)
 	free(o->env);
 	free(o->file_mappings);
 	free(o->disks);
+	gyve_net_options_deinit(&o->net);
 	toml_free(o->toml);
 	o->toml = NULL;
 	o->file_mappings = NULL;

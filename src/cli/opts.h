@@ -3,6 +3,7 @@
 #define GYVE_OPTS_H
 #include "../base/size.h"
 #include "gyve/isolate.h"
+#include "gyve/net.h"
 #include "gyve/target.h"
 
 struct toml;
@@ -35,6 +36,7 @@ struct gyve_opts {
 	const char *tempdir; /**< NULL: TMPDIR */
 	enum gyve_isolation isolation;
 	const char *initrd, *append, *dtb; /**< for a Linux kernel; NULL: none */
+	struct gyve_net_options net;       /**< its kind NONE: no network */
 	bool image_internal;               /**< a Hermit image stays in guest memory as it is */
 	bool io_direct, io_sync;           /**< for files in the temporary directory */
 	const char *image;                 /**< NULL: missing */

@@ -166,6 +166,11 @@ void virtq_push(struct virtq *q, uint16_t head, uint32_t written)
 	put_le32(e + 4, written);
 }
 
+void virtq_unpush(struct virtq *q, unsigned n)
+{
+	q->used_idx = (uint16_t)(q->used_idx - n);
+}
+
 bool virtq_publish(struct virtq *q)
 {
 	uint16_t old = q->signalled;

@@ -47,6 +47,8 @@ unsigned virtq_waiting(const struct virtq *q);
 void virtq_unpop(struct virtq *q, unsigned n);
 /** A request is done; `written` bytes of its buffers were filled. The guest sees it at virtq_publish(). */
 void virtq_push(struct virtq *q, uint16_t head, uint32_t written);
+/** The last n pushed are not done after all. Not those that have been published. */
+void virtq_unpush(struct virtq *q, unsigned n);
 /** Show the guest what was pushed. True: it wants an interrupt for that. */
 bool virtq_publish(struct virtq *q);
 /** Ask the guest to notify of new requests, or not to. True: some wait already. */

@@ -35,7 +35,7 @@ int hermit_write_boot_info(const struct hermit *h, struct gyve_err *err)
 		put_le64(p + 72, h->elf->tls.align);
 	}
 	put_le32(p + 80, PLATFORM_UHYVE);
-	p[88] = x86; /* PCI */
+	p[88] = x86 || h->params->net; /* PCI */
 	put_le64(p + 96, h->params->ncpus);
 	put_le32(p + 104, x86 ? h->params->tsc_khz : 0);
 	clock_gettime(CLOCK_REALTIME, &now);

@@ -85,6 +85,8 @@ static void make_bootargs(const struct hermit *h, struct words *w)
 	}
 }
 
+enum { GIC_PHANDLE = 1 };
+
 /* --- nodes; libfdt's first error stays in *r */
 
 static void prop_u64s(void *fdt, int *r, const char *name, const uint64_t *v, size_t n)
@@ -93,6 +95,16 @@ static void prop_u64s(void *fdt, int *r, const char *name, const uint64_t *v, si
 
 	for (size_t i = 0; i < n; i++)
 		cells[i] = cpu_to_fdt64(v[i]);
+	if (!*r)
+		*r = fdt_property(fdt, name, cells, (int)(n * sizeof(cells[0])));
+}
+
+static void prop_u32s(void *fdt, int *r, const char *name, const uint32_t *v, size_t n)
+{
+	fdt32_t cells[16];
+
+	for (size_t i = 0; i < n; i++)
+		cells[i] = cpu_to_fdt32(v[i]);
 	if (!*r)
 		*r = fdt_property(fdt, name, cells, (int)(n * sizeof(cells[0])));
 }
@@ -151,7 +163,7 @@ static void add_cpus(const struct hermit *h, void *fdt, int *r)
 }
 
 /* GICv3 with its ITS, and the generic timer's four private interrupts. */
-static void add_arm(void *fdt, int *r)
+static void add_arm(const struct hermit *h, void *fdt, int *r)
 {
 	static const uint32_t ppis[] = {13, 14, 11, 10};
 	fdt32_t cells[12];
@@ -161,6 +173,12 @@ static void add_arm(void *fdt, int *r)
 	prop_u32(fdt, r, "#address-cells", 2);
 	prop_u32(fdt, r, "#size-cells", 2);
 	prop_u64s(fdt, r, "reg", (uint64_t[]){0x8000000, 0x10000, 0x80a0000, 0xf60000}, 4);
+	if (h->params->net) { /* devices have interrupts, and say whose */
+		prop_u32(fdt, r, "#interrupt-cells", 3);
+		if (!*r)
+			*r = fdt_property(fdt, "interrupt-controller", NULL, 0);
+		prop_u32(fdt, r, "phandle", GIC_PHANDLE);
+	}
 	begin(fdt, r, "its@8080000");
 	prop_u32(fdt, r, "#msi-cells", 1);
 	prop_u64s(fdt, r, "reg", (uint64_t[]){0x8080000, 0x20000}, 2);
@@ -179,6 +197,32 @@ static void add_arm(void *fdt, int *r)
 	if (!*r)
 		*r = fdt_property(fdt, "always-on", NULL, 0);
 	prop_string(fdt, r, "compatible", "arm,armv8-timer");
+	end(fdt, r);
+}
+
+/* A PCI bus with its one interrupt. */
+static void add_pci(void *fdt, int *r)
+{
+	enum { MEMORY_32 = 0x02000000, MEMORY_64 = 0x03000000, HALF = HERMIT_A64_PCI_LEN / 2, SPI = 0, LEVEL_HIGH = 4 };
+	static const uint32_t ranges[] = {MEMORY_32, 0, HERMIT_A64_PCI,        0, HERMIT_A64_PCI,        0, HALF,
+					  MEMORY_64, 0, HERMIT_A64_PCI + HALF, 0, HERMIT_A64_PCI + HALF, 0, HALF};
+	/* device, pin; controller; line */
+	static const uint32_t map[] = {0, 0, 0, 1, GIC_PHANDLE, 0, 0, SPI, HERMIT_A64_SPI, LEVEL_HIGH};
+	static const uint32_t mask[] = {0, 0, 0, 7}, buses[] = {0, 0};
+
+	begin(fdt, r, "pcie@b000000");
+	prop_string(fdt, r, "compatible", "pci-host-ecam-generic");
+	prop_string(fdt, r, "device_type", "pci");
+	prop_u32(fdt, r, "#address-cells", 3);
+	prop_u32(fdt, r, "#size-cells", 2);
+	prop_u32(fdt, r, "#interrupt-cells", 1);
+	prop_u64s(fdt, r, "reg", (uint64_t[]){HERMIT_A64_ECAM, 1 << 20}, 2);
+	prop_u32s(fdt, r, "bus-range", buses, GYVE_ARRAY_SIZE(buses));
+	prop_u32s(fdt, r, "ranges", ranges, GYVE_ARRAY_SIZE(ranges));
+	prop_u32s(fdt, r, "interrupt-map", map, GYVE_ARRAY_SIZE(map));
+	prop_u32s(fdt, r, "interrupt-map-mask", mask, GYVE_ARRAY_SIZE(mask));
+	if (!*r)
+		*r = fdt_property(fdt, "dma-coherent", NULL, 0);
 	end(fdt, r);
 }
 
@@ -209,7 +253,9 @@ static void add_nodes(const struct hermit *h, void *fdt, const char *bootargs, i
 	add_mounts(h, fdt, r);
 	add_cpus(h, fdt, r);
 	if (h->elf->machine == EM_AARCH64)
-		add_arm(fdt, r);
+		add_arm(h, fdt, r);
+	if (h->elf->machine == EM_AARCH64 && h->params->net)
+		add_pci(fdt, r);
 	if (h->elf->machine == EM_X86_64 && h->params->tsc_khz) {
 		begin(fdt, r, "hermit,tsc");
 		prop_u32(fdt, r, "khz", h->params->tsc_khz);

@@ -20,6 +20,8 @@ enum {
 	HERMIT_A64_WINDOW = 0x4000, /* aarch64: hypercall addresses, no memory behind them */
 };
 
+#define HERMIT_VERSION(major, minor, patch) ((uint32_t)(major) << 16 | (uint32_t)(minor) << 8 | (uint32_t)(patch))
+
 struct hermit_file;
 struct hermit_files {
 	struct hermit_file *open; /* ascending numbers */
@@ -27,6 +29,7 @@ struct hermit_files {
 	int used; /* numbers given out */
 };
 
+struct hermit_devices;
 struct hermit {
 	const struct gyve_elf *elf;
 	const struct gyve_boot_params *params;
@@ -34,11 +37,12 @@ struct hermit {
 	pthread_mutex_t lock; /* one hypercall with an effect outside at a time */
 	const struct gyve_memmap *map;
 	uint64_t ga, ram_len, ka, image_len;
-	uint64_t initrd;    /* a Hermit image behind the kernel; 0: none */
-	unsigned interface; /* version the image asks for */
-	bool legacy;        /* older than 0.10: more of the first GiB is mapped */
-	uint32_t pci_address;
-	uint64_t calls[32]; /* hypercalls by row of the table; atomic */
+	uint64_t initrd;                /* a Hermit image behind the kernel; 0: none */
+	unsigned interface;             /* version the image asks for */
+	uint32_t version;               /* of the kernel, by HERMIT_VERSION; 0: it does not say */
+	bool legacy;                    /* older than 0.10: more of the first GiB is mapped */
+	struct hermit_devices *devices; /* NULL: not attached */
+	uint64_t calls[32];             /* hypercalls by row of the table; atomic */
 	struct hermit_files files;
 };
 
@@ -78,6 +82,15 @@ int hermit_write_boot_info(const struct hermit *h, struct gyve_err *err);
 
 /* fdt.c: the device tree, into HERMIT_FDT. */
 int hermit_write_fdt(const struct hermit *h, struct gyve_err *err);
+
+/* devices.c: a PCI bus, and on it the network card if there is a network. aarch64: only then. */
+enum { HERMIT_A64_ECAM = 0x0b000000, HERMIT_A64_PCI = 0x0c000000, HERMIT_A64_PCI_LEN = 16 << 20, HERMIT_A64_SPI = 3 };
+int hermit_attach(void *state, const struct gyve_dev_host *host, struct gyve_err *err);
+/* As after power on. */
+void hermit_devices_reset(struct hermit *h);
+void hermit_devices_destroy(struct hermit *h);
+/* false: no device is there. */
+bool hermit_device_access(const struct hermit *h, const struct gyve_access *a);
 
 /* cpu.c */
 void hermit_cpu_init(void *state, unsigned cpu, struct gyve_regs *r);

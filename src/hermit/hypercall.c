@@ -450,15 +450,6 @@ static enum gyve_access_result call(struct call *c, uint64_t number)
 
 /* --- what else the guest touches while it looks for devices */
 
-static enum gyve_access_result pci(struct hermit *h, struct gyve_access *a)
-{
-	if (a->write && a->addr == 0xcf8 && a->len == 4)
-		h->pci_address = get_le32(a->data);
-	if (!a->write)
-		memset(a->data, 0xff, a->len); /* there is no device */
-	return GYVE_ACCESS_DONE;
-}
-
 /* The places where the tables of a multiprocessor PC would be. */
 static bool is_table_scan(const struct gyve_access *a)
 {
@@ -470,9 +461,9 @@ enum gyve_access_result hermit_access(void *state, struct gyve_access *a, int *c
 	struct hermit *h = state;
 	struct call c = {.h = h, .a = a, .code = code, .err = err};
 
+	if (hermit_device_access(h, a))
+		return GYVE_ACCESS_DONE;
 	if (a->pio) {
-		if (a->addr >= 0xcf8 && a->addr <= 0xcff)
-			return pci(h, a);
 		if (!a->write)
 			return a->addr == READ_BYTE ? get_byte(h, a) : GYVE_ACCESS_UNKNOWN;
 		return call(&c, a->addr);

@@ -43,7 +43,7 @@ static int load(void *state, const struct gyve_memmap *map, struct gyve_err *err
 	int r;
 
 	h->map = map;
-	h->pci_address = 0;
+	hermit_devices_reset(h);
 	hermit_files_close(h);
 	if ((r = gyve_elf_copy(h->elf, map, bias, false, err)) < 0 ||
 	    (h->elf->dyn && (r = gyve_elf_relocate(h->elf, map, bias, err)) < 0))
@@ -61,6 +61,7 @@ static void destroy(void *state)
 {
 	struct hermit *h = state;
 
+	hermit_devices_destroy(h);
 	hermit_files_close(h);
 	pthread_mutex_destroy(&h->lock);
 	free(h);
@@ -69,11 +70,13 @@ static void destroy(void *state)
 const struct gyve_platform_ops gyve_platform_hermit = {
 	.name = "hermit",
 	.brand = "uhyve - unikernel hypervisor",
+	.has_network = true,
 	.first_steps = 48, /* to the point where a kernel for one processor has sent the others to sleep */
 	.probe = probe,
 	.plan = plan,
 	.load = load,
 	.cpu_init = hermit_cpu_init,
+	.attach = hermit_attach,
 	.access = hermit_access,
 	.call_number = hermit_call_number,
 	.call_row = hermit_call_row,

@@ -16,14 +16,15 @@ enum { ENTRY_VERSION = 4, MIN_RAM = 16 << 20, DEFAULT_RAM = 64 << 20, PAGE_2M = 
 	"program must be linked at a fixed address (-no-pie)"
 
 /* Kernels say which Hermit they are since 0.10.0. */
-static bool is_legacy(const struct gyve_elf *elf)
+static uint32_t kernel_version(const struct gyve_elf *elf)
 {
 	const uint8_t *desc;
 	enum { OS_HERMIT = 6 };
 
 	if (gyve_elf_note(elf, "GNU", 1, &desc) != 16 || get_le32(desc) != OS_HERMIT)
-		return true;
-	return get_le32(desc + 4) == 0 && get_le32(desc + 8) < 10;
+		return 0;
+	uint32_t major = get_le32(desc + 4), minor = get_le32(desc + 8), patch = get_le32(desc + 12);
+	return HERMIT_VERSION(major & 0xff, minor & 0xff, patch & 0xff);
 }
 
 int hermit_read_notes(struct hermit *h, struct gyve_err *err)
@@ -39,7 +40,8 @@ int hermit_read_notes(struct hermit *h, struct gyve_err *err)
 				    "the image has Hermit entry version %u, this program knows version %u: rebuild it with "
 				    "Hermit 0.7 or later",
 				    n ? desc[0] : 0, ENTRY_VERSION);
-	h->legacy = is_legacy(h->elf);
+	h->version = kernel_version(h->elf);
+	h->legacy = h->version < HERMIT_VERSION(0, 10, 0);
 	n = gyve_elf_note(h->elf, "UHYVEIF", 0x5b00, &desc);
 	h->interface = n == 4 ? (unsigned)desc[0] << 24 | (unsigned)desc[1] << 16 | (unsigned)desc[2] << 8 | desc[3] : 1;
 	if (h->interface < 1 || h->interface > INTERFACE_MAX)

@@ -51,6 +51,7 @@ static const char *const allowed[] = {
 	"recvmsg",
 	"sendmsg",
 	"shutdown",
+	"accept",
 	"accept4",
 	"getsockname",
 	"getpeername",
@@ -138,14 +139,18 @@ static int add_names(scmp_filter_ctx ctx, uint32_t action, const char *const *na
 
 /* KVM's own ioctls (0xAE) and those of a network device ('T', beyond the terminals' numbers): never one that types for the user
  * at the terminal. No memory that can be executed. */
-static int add_special(scmp_filter_ctx ctx)
+static int add_special(scmp_filter_ctx ctx, unsigned flags)
 {
+	enum { BYTES_WAITING = 0x541b }; /* FIONREAD */
 	static const unsigned char tun[] = {208, 209, 216};
 	int r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1, SCMP_A1(SCMP_CMP_MASKED_EQ, 0xff00, 0xae00));
 
 	for (size_t i = 0; r == 0 && i < GYVE_ARRAY_SIZE(tun); i++)
 		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
 				     SCMP_A1(SCMP_CMP_MASKED_EQ, 0xffff, (unsigned)'T' << 8 | tun[i]));
+	if (r == 0 && flags & GYVE_ISOLATE_NET)
+		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
+				     SCMP_A1(SCMP_CMP_MASKED_EQ, 0xffffffff, BYTES_WAITING));
 	if (r == 0)
 		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
 	if (r == 0)
@@ -166,7 +171,7 @@ int gyve_isolate_calls(unsigned flags, struct gyve_err *err)
 		r = add_names(ctx, flags & GYVE_ISOLATE_NET ? SCMP_ACT_ALLOW : SCMP_ACT_KILL_PROCESS, network,
 			      GYVE_ARRAY_SIZE(network));
 	if (r == 0)
-		r = add_special(ctx);
+		r = add_special(ctx, flags);
 	if (r == 0)
 		r = seccomp_load(ctx);
 	if (ctx)

@@ -18,6 +18,9 @@ static int dev_msi(void *ctx, uint64_t addr, uint32_t data)
 
 int dev_init(struct gyve_vm *vm, struct gyve_err *err)
 {
+	if (vm->opt.boot.net && !vm->platform->has_network)
+		return gyve_err_set(err, -ENOEXEC, "%s: there is no network for %s guests", vm->opt.boot.path,
+				    vm->platform->name);
 	if (!vm->platform->attach)
 		return 0;
 	int r = gyve_loop_create(&vm->dev.loop);
@@ -32,7 +35,7 @@ int dev_init(struct gyve_vm *vm, struct gyve_err *err)
 
 int dev_start(struct gyve_vm *vm, struct gyve_err *err)
 {
-	return vm->dev.loop ? gyve_loop_start(vm->dev.loop, vm->opt.isolate_thread, vm->opt.isolate_ctx, err) : 0;
+	return vm->dev.loop ? gyve_loop_start(vm->dev.loop, vm->opt.isolate_devices, vm->opt.isolate_ctx, err) : 0;
 }
 
 void dev_pause(struct gyve_vm *vm)

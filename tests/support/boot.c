@@ -32,6 +32,7 @@ int boot_start(struct boot *b, const struct gyve_platform_ops *ops, const void *
 	int r = gyve_elf_parse(&b->elf, file, size, &b->err);
 
 	b->ops = ops;
+	b->host.map = &b->map;
 	gyve_memmap_init(&b->map);
 	if (!b->params.ncpus)
 		b->params.ncpus = 1;
@@ -39,6 +40,8 @@ int boot_start(struct boot *b, const struct gyve_platform_ops *ops, const void *
 		r = ops->plan(&b->elf, &b->params, &out, &b->layout, &b->state, &b->err);
 	if (r == 0)
 		r = add_memory(b);
+	if (r == 0 && ops->attach)
+		r = ops->attach(b->state, &b->host, &b->err);
 	if (r == 0)
 		r = ops->load(b->state, &b->map, &b->err);
 	return r;

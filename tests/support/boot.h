@@ -2,7 +2,7 @@
 #ifndef BOOT_H
 #define BOOT_H
 #include "elf_build.h"
-#include "gyve/loader.h"
+#include "gyve/dev.h"
 
 struct boot {
 	const struct gyve_platform_ops *ops;
@@ -10,7 +10,8 @@ struct boot {
 	struct gyve_boot_params params; /* set before boot_start() */
 	struct gyve_layout layout;
 	struct gyve_memmap map;
-	uint8_t *ram; /* layout.ram_len bytes, the window included */
+	struct gyve_dev_host host; /* no interrupts, no loop: set what devices of params need */
+	uint8_t *ram;              /* layout.ram_len bytes, the window included */
 	void *state;
 	struct gyve_regs regs; /* of the vCPU that makes accesses */
 	struct gyve_err err;
