@@ -5,6 +5,7 @@
 #include <sys/mount.h>
 #include <sys/reboot.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 static void put_file(const char *path, const char *text)
@@ -32,6 +33,53 @@ static void show(const char *path)
 	fflush(stdout);
 }
 
+/* What /modules/order names, in that order. */
+static void load_modules(void)
+{
+	FILE *order = fopen("/modules/order", "r");
+	char name[64], path[80];
+
+	while (order && fscanf(order, "%63s", name) == 1) {
+		snprintf(path, sizeof(path), "/modules/%s", name);
+		int fd = open(path, O_RDONLY);
+		if (fd < 0 || syscall(SYS_finit_module, fd, "", 0) < 0)
+			printf("init: module %s did not load\n", name);
+		if (fd >= 0)
+			close(fd);
+	}
+	if (order)
+		fclose(order);
+}
+
+/* "/dev/vda 3 text": text into sector 3, and what comes back. */
+static void write_sector(const char *args)
+{
+	char dev[32], text[64], buf[512] = {0};
+	unsigned sector;
+	int fd = sscanf(args, "%31s %u %63s", dev, &sector, text) == 3 ? open(dev, O_RDWR | O_SYNC) : -1;
+
+	if (fd < 0 || pwrite(fd, memcpy(buf, text, strlen(text)), sizeof(buf), (off_t)sector * 512) != sizeof(buf))
+		printf("init: not written\n");
+	else if (pread(fd, buf, sizeof(buf), (off_t)sector * 512) == sizeof(buf))
+		printf("sector %u: %.64s\n", sector, buf);
+	if (fd >= 0)
+		close(fd);
+}
+
+static void read_sector(const char *args)
+{
+	char dev[32], buf[512];
+	unsigned sector;
+	int fd = sscanf(args, "%31s %u", dev, &sector) == 2 ? open(dev, O_RDONLY) : -1;
+
+	if (fd >= 0 && pread(fd, buf, sizeof(buf), (off_t)sector * 512) == sizeof(buf))
+		printf("sector %u: %.64s\n", sector, buf);
+	else
+		printf("init: not read\n");
+	if (fd >= 0)
+		close(fd);
+}
+
 static int obey(const char *line)
 {
 	if (strcmp(line, "poweroff") == 0)
@@ -42,10 +90,14 @@ static int obey(const char *line)
 		put_file("/proc/sysrq-trigger", "c");
 	else if (strncmp(line, "show ", 5) == 0)
 		show(line + 5);
+	else if (strncmp(line, "write ", 6) == 0)
+		write_sector(line + 6);
+	else if (strncmp(line, "read ", 5) == 0)
+		read_sector(line + 5);
 	else if (strncmp(line, "echo ", 5) == 0)
 		printf("%s\n", line + 5);
 	else if (*line)
-		printf("init: poweroff, reboot, panic, show FILE or echo TEXT\n");
+		printf("init: poweroff, reboot, panic, show FILE, read DISK N, write DISK N WORD or echo TEXT\n");
 	return 0;
 }
 
@@ -60,6 +112,12 @@ int main(void)
 	mount("sysfs", "/sys", "sysfs", 0, NULL);
 	mount("devtmpfs", "/dev", "devtmpfs", 0, NULL);
 	setvbuf(stdout, NULL, _IOLBF, 0);
+	load_modules();
+	if (access("/dev/hvc0", F_OK) == 0) { /* there the input is */
+		int fd = open("/dev/hvc0", O_RDWR);
+		for (int i = 0; i < 3; i++)
+			dup2(fd, i);
+	}
 	printf("init: up with %ld CPUs\n", sysconf(_SC_NPROCESSORS_ONLN));
 	for (;;) {
 		printf("init> ");

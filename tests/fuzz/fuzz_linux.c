@@ -1,0 +1,55 @@
+/* What a kernel file and a user's device tree may hold: byte 0 says which of them the rest is. */
+#include "../../src/linux/arm64.h"
+
+#include <libfdt.h>
+#include <stdlib.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void image(const uint8_t *data, size_t size)
+{
+	struct arm64_image im;
+	bool taken = arm64_image_probe(data, size);
+
+	if (arm64_image_open(&im, data, size, 1 << 20, NULL) < 0)
+		return;
+	if (!taken || im.text_offset >= 2 << 20 || im.image_size < im.size || im.size < 64)
+		abort();
+	volatile uint8_t last = im.data[im.size - 1];
+	(void)last;
+	arm64_image_close(&im);
+}
+
+static void tree(const uint8_t *data, size_t size)
+{
+	static uint64_t out[4096]; /* aligned as trees are to be */
+	struct arm64_fdt f = {.dtb = data,
+			      .dtb_len = size,
+			      .ram_len = 1 << 28,
+			      .ncpus = 2,
+			      .nvirtio = 2,
+			      .bootargs = "quiet",
+			      .initrd = 0x48000000,
+			      .initrd_len = 1};
+
+	if (arm64_fdt_write(&f, out, sizeof(out), NULL) == 0 && fdt_check_full(out, sizeof(out)) != 0)
+		abort();
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	if (!size)
+		return 0;
+	/* a copy of its own, so that a byte too many is seen; aligned as files are */
+	uint8_t *p = malloc(size);
+	if (!p)
+		return 0;
+	for (size_t i = 1; i < size; i++)
+		p[i - 1] = data[i];
+	if (data[0] & 1)
+		tree(p, size - 1);
+	else
+		image(p, size - 1);
+	free(p);
+	return 0;
+}
