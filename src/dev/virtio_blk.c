@@ -75,14 +75,16 @@ static void queue(struct virtio *d, unsigned q)
 	struct virtio_blk *b = (struct virtio_blk *)d;
 	uint32_t written;
 
-	while (virtio_pop(d, q, &b->chain) > 0) {
-		if (carry_out(b, &written) < 0) {
-			virtio_broken(d, "a request without a header or without room for its status");
-			return;
+	do
+		while (virtio_pop(d, q, &b->chain) > 0) {
+			if (carry_out(b, &written) < 0) {
+				virtio_broken(d, "a request without a header or without room for its status");
+				return;
+			}
+			virtq_push(&d->queue[q], b->chain.head, written);
+			virtio_done(d, q);
 		}
-		virtq_push(&d->queue[q], b->chain.head, written);
-		virtio_done(d, q);
-	}
+	while (virtq_want_notify(&d->queue[q], true));
 }
 
 static void config_read(struct virtio *d, uint64_t offset, void *buf, unsigned len)

@@ -44,7 +44,7 @@ static void input(void *ctx, unsigned revents)
 	pthread_mutex_lock(&d->lock);
 	bool ready = virtio_running(d) && c->in_fd >= 0 && virtio_pop(d, RECEIVE, &c->chain) > 0;
 	if (!ready) { /* until the driver brings a buffer */
-		watch(c, false);
+		watch(c, virtq_want_notify(&d->queue[RECEIVE], true));
 		pthread_mutex_unlock(&d->lock);
 		return;
 	}
@@ -64,12 +64,14 @@ static void transmit(struct virtio_console *c)
 {
 	struct virtio *d = &c->d;
 
-	while (virtio_pop(d, TRANSMIT, &c->chain) > 0) {
-		for (unsigned i = 0; i < c->chain.n_out; i++)
-			c->out.write(c->out.ctx, c->chain.v[i].iov_base, c->chain.v[i].iov_len);
-		virtq_push(&d->queue[TRANSMIT], c->chain.head, 0);
-		virtio_done(d, TRANSMIT);
-	}
+	do
+		while (virtio_pop(d, TRANSMIT, &c->chain) > 0) {
+			for (unsigned i = 0; i < c->chain.n_out; i++)
+				c->out.write(c->out.ctx, c->chain.v[i].iov_base, c->chain.v[i].iov_len);
+			virtq_push(&d->queue[TRANSMIT], c->chain.head, 0);
+			virtio_done(d, TRANSMIT);
+		}
+	while (virtq_want_notify(&d->queue[TRANSMIT], true));
 }
 
 static void queue(struct virtio *d, unsigned q)

@@ -33,10 +33,12 @@ static void queue(struct virtio *d, unsigned q)
 {
 	struct virtio_rng *r = (struct virtio_rng *)d;
 
-	while (virtio_pop(d, q, &r->chain) > 0) {
-		virtq_push(&d->queue[q], r->chain.head, fill(&r->chain));
-		virtio_done(d, q);
-	}
+	do
+		while (virtio_pop(d, q, &r->chain) > 0) {
+			virtq_push(&d->queue[q], r->chain.head, fill(&r->chain));
+			virtio_done(d, q);
+		}
+	while (virtq_want_notify(&d->queue[q], true));
 }
 
 static const struct virtio_ops ops = {.name = "virtio-rng", .id = VIRTIO_ID_RNG, .queue = queue};

@@ -29,6 +29,8 @@ static struct {
 	char file[64];
 } t;
 
+static bool event_idx; /* to be taken by the driver */
+
 static int irq(void *ctx, unsigned line, bool level)
 {
 	(void)ctx;
@@ -114,7 +116,7 @@ static void start(unsigned nqueues)
 	wr(STATUS, 1);
 	wr(STATUS, 3);
 	wr(0x14, 0);
-	uint32_t low = rd(0x10) & ~(3u << 28);
+	uint32_t low = rd(0x10) & ~((event_idx ? 1u : 3u) << 28);
 	wr(0x24, 0);
 	wr(0x20, low);
 	wr(0x14, 1);
@@ -290,6 +292,34 @@ static void test_console(void **state)
 
 /* --- block */
 
+/* A driver that looks at the device's wish before it notifies is asked to each time. */
+static void test_notifications_wanted(void **state)
+{
+	const uint8_t *event;
+
+	(void)state;
+	assert_int_equal(virtio_rng_create(&t.d, &t.host), 0);
+	event_idx = true;
+	start(1);
+	event_idx = false;
+	event = ram + (t.ring[0].used - BASE) + 4 + 8 * SIZE;
+	ring_desc(&t.ring[0], 0, DATA, 4, RING_WRITE, 0);
+	for (unsigned i = 1; i < 20; i++) {
+		offer(0, 0);
+		assert_int_equal(wait_used(0), 4);
+		for (unsigned n = 0; n < 2000; n++) { /* the last thing it does */
+			pthread_mutex_lock(&t.d->lock);
+			uint16_t now = get_le16(event);
+			pthread_mutex_unlock(&t.d->lock);
+			if (now == i)
+				break;
+			nanosleep(&(struct timespec){0, 1000000}, NULL);
+		}
+		assert_int_equal(get_le16(event), i);
+	}
+	virtio_rng_destroy(t.d);
+}
+
 static uint8_t sectors[5 * 512 + 100]; /* and a piece that is none */
 
 static void open_disk(const char *how, int expect)
@@ -439,9 +469,9 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(test_registers),     TEST(test_any_access),    TEST(test_bad_ring_breaks), TEST(test_rng),
-		TEST(test_console),       TEST(test_block),         TEST(test_block_read_only), TEST(test_block_overlay),
-		TEST(test_block_hostile), TEST(test_disks_refused),
+		TEST(test_registers),     TEST(test_any_access),    TEST(test_bad_ring_breaks),      TEST(test_rng),
+		TEST(test_console),       TEST(test_block),         TEST(test_block_read_only),      TEST(test_block_overlay),
+		TEST(test_block_hostile), TEST(test_disks_refused), TEST(test_notifications_wanted),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
