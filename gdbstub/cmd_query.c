@@ -40,6 +40,8 @@ GDBSTUB_HANDLER(supported)
 	gdbstub_announce_objects(s);
 	if (s->ops->set_conditions)
 		gdbstub_reply_fmt(s, ";ConditionalBreakpoints+");
+	if (s->ops->set_commands)
+		gdbstub_reply_fmt(s, ";BreakpointCommands+");
 	if (s->ops->catch_calls)
 		gdbstub_reply_fmt(s, ";QCatchSyscalls+");
 	if (s->ops->start)

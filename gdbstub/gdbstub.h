@@ -117,6 +117,10 @@ struct gdbstub_ops {
 	 */
 	int (*set_conditions)(void *ctx, int type, uint64_t addr, const struct gdbstub_expr *e, size_t n,
 			      struct gdbstub_err *err);
+	/** The commands of such a point, likewise: where it would stop they are carried out instead; n 0: it stops. persist:
+	 * also when the client is gone. What they print comes by gdbstub_monitor_print(). NULL: the client carries them out. */
+	int (*set_commands)(void *ctx, int type, uint64_t addr, const struct gdbstub_expr *e, size_t n, bool persist,
+			    struct gdbstub_err *err);
 	int (*remove_point)(void *ctx, int type, uint64_t addr, uint64_t kind, struct gdbstub_err *err);
 	/** Stop at calls of these numbers, n 0: of all; in place of those asked for before; on false: of none. */
 	int (*catch_calls)(void *ctx, bool on, const uint32_t *numbers, size_t n, struct gdbstub_err *err);

@@ -26,6 +26,10 @@ struct gyve_target_ops {
 	int (*point_insert)(void *ctx, enum gyve_point_kind kind, gyve_gva_t gva, uint64_t len, struct gyve_err *err);
 	int (*point_conditions)(void *ctx, enum gyve_point_kind kind, gyve_gva_t gva, const struct gyve_agent_expr *e, size_t n,
 				struct gyve_err *err);
+	int (*point_commands)(void *ctx, enum gyve_point_kind kind, gyve_gva_t gva, const struct gyve_agent_expr *e, size_t n,
+			      bool persist, struct gyve_err *err);
+	int (*text_fd)(void *ctx); /**< readable when breakpoint commands have printed something */
+	size_t (*take_text)(void *ctx, char *buf, size_t size);
 	int (*point_remove)(void *ctx, enum gyve_point_kind kind, gyve_gva_t gva, uint64_t len);
 	void (*points_clear)(void *ctx);
 	void (*points_list)(void *ctx, void (*cb)(void *ctx, const char *line), void *cb_ctx);
@@ -132,6 +136,9 @@ int gyve_target_point_insert(struct gyve_target *t, enum gyve_point_kind kind, g
 /** A breakpoint's conditions, in place of those it had; none: it always stops. -ENOTSUP, -EINVAL with a sentence. */
 int gyve_target_point_conditions(struct gyve_target *t, enum gyve_point_kind kind, gyve_gva_t gva,
 				 const struct gyve_agent_expr *e, size_t n, struct gyve_err *err);
+/** A breakpoint's commands, likewise; none: it stops. See gyve_bp_commands(). */
+int gyve_target_point_commands(struct gyve_target *t, enum gyve_point_kind kind, gyve_gva_t gva,
+			       const struct gyve_agent_expr *e, size_t n, bool persist, struct gyve_err *err);
 int gyve_target_point_remove(struct gyve_target *t, enum gyve_point_kind kind, gyve_gva_t gva, uint64_t len);
 void gyve_target_points_clear(struct gyve_target *t);
 

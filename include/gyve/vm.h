@@ -131,6 +131,10 @@ int gyve_vcpu_irq_reg(struct gyve_vm *vm, unsigned cpu, enum gyve_irq_part part,
 /** One access of 1 to 8 bytes to a device, as if vCPU cpu had made it, while stopped. -EFAULT: there is none at addr. */
 int gyve_vm_device(struct gyve_vm *vm, unsigned cpu, bool pio, bool write, uint64_t addr, void *buf, unsigned len,
 		   struct gyve_err *err);
+/** Readable when breakpoint commands have printed something. */
+int gyve_vm_text_fd(struct gyve_vm *vm);
+/** Take it, at most size bytes; vCPUs that print faster than that wait. Returns bytes. Any time. */
+size_t gyve_vm_take_text(struct gyve_vm *vm, char *buf, size_t size);
 /** Short line about a vCPU's state: "running", "halted", "stopped". */
 int gyve_vcpu_describe(struct gyve_vm *vm, unsigned cpu, char *buf, size_t size);
 
@@ -148,6 +152,11 @@ struct gyve_agent_expr {
  * always. While stopped. -EINVAL: an expression that cannot be evaluated; -ENOENT: no such breakpoint. */
 int gyve_bp_conditions(struct gyve_vm *vm, enum gyve_point_kind kind, gyve_gva_t gva, const struct gyve_agent_expr *e, size_t n,
 		       struct gyve_err *err);
+/** Commands of a breakpoint, in place of those it had: where its conditions hold, or it has none, they are carried out by the
+ * vCPU that meets it, which then goes on. n 0: it stops. persist: also when gyve_bp_clear() has ended everything else. As
+ * gyve_bp_conditions(). */
+int gyve_bp_commands(struct gyve_vm *vm, enum gyve_point_kind kind, gyve_gva_t gva, const struct gyve_agent_expr *e, size_t n,
+		     bool persist, struct gyve_err *err);
 int gyve_bp_remove(struct gyve_vm *vm, enum gyve_point_kind kind, gyve_gva_t gva, uint64_t len);
 void gyve_bp_clear(struct gyve_vm *vm);
 /** Call cb with two lines of text about the strategies and why they were chosen, then one per point: kind, address, how it is

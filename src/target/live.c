@@ -77,6 +77,22 @@ static int live_point_conditions(void *ctx, enum gyve_point_kind kind, gyve_gva_
 	return gyve_bp_conditions(ctx, kind, gva, e, n, err);
 }
 
+static int live_point_commands(void *ctx, enum gyve_point_kind kind, gyve_gva_t gva, const struct gyve_agent_expr *e, size_t n,
+			       bool persist, struct gyve_err *err)
+{
+	return gyve_bp_commands(ctx, kind, gva, e, n, persist, err);
+}
+
+static int live_text_fd(void *ctx)
+{
+	return gyve_vm_text_fd(ctx);
+}
+
+static size_t live_take_text(void *ctx, char *buf, size_t size)
+{
+	return gyve_vm_take_text(ctx, buf, size);
+}
+
 static int live_point_remove(void *ctx, enum gyve_point_kind kind, gyve_gva_t gva, uint64_t len)
 {
 	return gyve_bp_remove(ctx, kind, gva, len);
@@ -160,6 +176,9 @@ static const struct gyve_target_ops live_ops = {
 	.take_stop = live_take_stop,
 	.point_insert = live_point_insert,
 	.point_conditions = live_point_conditions,
+	.point_commands = live_point_commands,
+	.text_fd = live_text_fd,
+	.take_text = live_take_text,
 	.point_remove = live_point_remove,
 	.points_clear = live_points_clear,
 	.points_list = live_points_list,

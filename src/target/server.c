@@ -363,6 +363,38 @@ static bool read_client(struct session *x)
 	return gdbstub_feed(x->glue.stub, buf, (size_t)n) == 0 && flush_some(x);
 }
 
+/* --- what breakpoint commands print */
+
+enum { TEXT_AHEAD = 1 << 20 }; /* bytes on their way to a client, behind which it waits */
+
+/* To the client while that waits for a stop; else to the terminal. Unless all of it has to go now, a client that is slow is
+ * waited for: there will be another time. */
+static void pass_text(struct session *x, bool all)
+{
+	struct gyve_target *t = x->serve->target;
+	char buf[4096 + 1];
+	const void *out;
+	size_t n;
+
+	for (;;) {
+		bool client = x->connected && gdbstub_running(x->glue.stub);
+		if (client && !flush_some(x))
+			return; /* it is gone, which is noticed elsewhere */
+		if (client && !all && gdbstub_output(x->glue.stub, &out) > TEXT_AHEAD)
+			return;
+		n = t->ops->take_text ? t->ops->take_text(t->ctx, buf, sizeof(buf) - 1) : 0;
+		if (!n)
+			return;
+		buf[n] = '\0';
+		if (!client && buf[n - 1] == '\n')
+			buf[n - 1] = '\0';
+		if (client)
+			gdbstub_monitor_print(x->glue.stub, buf, n);
+		else if (x->serve->notice)
+			x->serve->notice(x->serve->notice_ctx, buf);
+	}
+}
+
 /* --- stops */
 
 static void notice_crash(struct session *x, const struct gyve_stop *stop)
@@ -447,6 +479,7 @@ static void on_stop(struct session *x)
 
 	if (!gyve_target_take_stop(t, &stop))
 		return;
+	pass_text(x, true); /* it was printed before */
 	gyve_log(GYVE_LOG_DEBUG, GYVE_LOG_GDB, "stop kind %d, vCPU %u, pc 0x%" PRIx64, stop.kind, stop.cpu, stop.pc);
 	if (dump_at_stop(x, &stop, &before))
 		return;
@@ -481,16 +514,22 @@ static void on_stop(struct session *x)
 	}
 }
 
-enum { P_QUIT, P_DUMP, P_STOP, P_LISTEN, P_IN, P_OUT, P_COUNT };
+enum { P_QUIT, P_DUMP, P_STOP, P_TEXT, P_LISTEN, P_IN, P_OUT, P_COUNT };
 
 static void fill_poll(struct session *x, struct pollfd p[P_COUNT])
 {
 	const void *buf;
 	bool take = x->connected && !x->attaching;
+	const struct gyve_target_ops *ops = x->serve->target->ops;
+	int text_fd = ops->text_fd ? ops->text_fd(x->serve->target->ctx) : -1;
+
+	if (take && gdbstub_running(x->glue.stub) && gdbstub_output(x->glue.stub, &buf) > TEXT_AHEAD)
+		text_fd = -1;
 
 	p[P_QUIT] = (struct pollfd){x->serve->quit_fd, POLLIN, 0};
 	p[P_DUMP] = (struct pollfd){x->serve->dump_fd > 0 ? x->serve->dump_fd : -1, POLLIN, 0};
 	p[P_STOP] = (struct pollfd){gyve_target_event_fd(x->serve->target), POLLIN, 0};
+	p[P_TEXT] = (struct pollfd){text_fd, POLLIN, 0};
 	p[P_LISTEN] = (struct pollfd){x->s ? x->s->listen_fd : -1, POLLIN, 0};
 	p[P_IN] = (struct pollfd){take ? x->s->in : -1, POLLIN, 0};
 	p[P_OUT] = (struct pollfd){take && gdbstub_output(x->glue.stub, &buf) ? x->s->out : -1, POLLOUT, 0};
@@ -519,6 +558,8 @@ int gyve_server_run(struct gyve_server *s, const struct gyve_serve *serve, struc
 			x.ended |= x.dead;
 			gyve_target_kill(serve->target, serve->quit_code);
 		}
+		if (p[P_TEXT].revents)
+			pass_text(&x, false);
 		if (p[P_STOP].revents)
 			on_stop(&x);
 		if (!x.ended && p[P_DUMP].revents)

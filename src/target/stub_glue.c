@@ -138,6 +138,19 @@ static int glue_set_conditions(void *ctx, int type, uint64_t addr, const struct 
 	return give_err(out, &err, gyve_target_point_conditions(g->target, (enum gyve_point_kind)type, addr, exprs, n, &err));
 }
 
+static int glue_set_commands(void *ctx, int type, uint64_t addr, const struct gdbstub_expr *e, size_t n, bool persist,
+			     struct gdbstub_err *out)
+{
+	struct gyve_agent_expr exprs[GDBSTUB_CONDITIONS];
+	struct gyve_glue *g = ctx;
+	struct gyve_err err = {0};
+
+	for (size_t i = 0; i < n; i++)
+		exprs[i] = (struct gyve_agent_expr){e[i].code, e[i].len};
+	return give_err(out, &err,
+			gyve_target_point_commands(g->target, (enum gyve_point_kind)type, addr, exprs, n, persist, &err));
+}
+
 static int glue_remove_point(void *ctx, int type, uint64_t addr, uint64_t kind, struct gdbstub_err *out)
 {
 	struct gyve_glue *g = ctx;
@@ -382,6 +395,7 @@ static const struct gdbstub_ops glue_ops = {
 	.write_mem = glue_write_mem,
 	.insert_point = glue_insert_point,
 	.set_conditions = glue_set_conditions,
+	.set_commands = glue_set_commands,
 	.remove_point = glue_remove_point,
 	.catch_calls = glue_catch_calls,
 	.resume = glue_resume,

@@ -355,6 +355,14 @@ int gyve_target_point_conditions(struct gyve_target *t, enum gyve_point_kind kin
 	return t->ops->point_conditions(t->ctx, kind, gva, e, n, err);
 }
 
+int gyve_target_point_commands(struct gyve_target *t, enum gyve_point_kind kind, gyve_gva_t gva,
+			       const struct gyve_agent_expr *e, size_t n, bool persist, struct gyve_err *err)
+{
+	if (!t->ops->point_commands)
+		return gyve_err_set(err, -ENOTSUP, "this target carries out no commands");
+	return t->ops->point_commands(t->ctx, kind, gva, e, n, persist, err);
+}
+
 int gyve_target_point_remove(struct gyve_target *t, enum gyve_point_kind kind, gyve_gva_t gva, uint64_t len)
 {
 	return t->ops->point_remove ? t->ops->point_remove(t->ctx, kind, gva, len) : -ENOTSUP;

@@ -17,7 +17,9 @@ enum {
 	OP_LSH,
 	OP_RSH_S,
 	OP_RSH_U,
-	OP_LOG_NOT = 0x0e,
+	OP_TRACE,
+	OP_TRACE_QUICK,
+	OP_LOG_NOT,
 	OP_AND,
 	OP_OR,
 	OP_XOR,
@@ -40,24 +42,47 @@ enum {
 	OP_POP,
 	OP_ZERO_EXT,
 	OP_SWAP,
+	OP_GETV,
+	OP_SETV,
+	OP_TRACEV,
+	OP_TRACENZ,
+	OP_TRACE16,
 	OP_PICK = 0x32,
 	OP_ROT,
-	OP_LAST = OP_ROT,
+	OP_PRINTF,
+	OP_LAST = OP_PRINTF,
 };
 
-/* Bytes of operands; NO: not in a condition (floats, tracing, trace variables, output). */
-enum { NO = 0xff };
+/* Bytes of operands, before a printf's format; NO: gdb has none of these any more, or they are for floats. */
+enum { NO = 0xff, PRINTF_OPERANDS = 3 };
 static const uint8_t operands[OP_LAST + 1] = {
-	[0x00] = NO,      [0x01] = NO, /* float */
-	[0x0c] = NO,                   /* trace */
-	[0x0d] = NO,                   /* trace_quick */
-	[OP_EXT] = 1,     [0x1b] = NO, /* ref_float, ref_double, ref_long_double, l_to_d, d_to_l */
-	[0x1c] = NO,      [0x1d] = NO,      [0x1e] = NO,      [0x1f] = NO,  [OP_IF_GOTO] = 2,  [OP_GOTO] = 2, [OP_CONST8] = 1,
-	[OP_CONST16] = 2, [OP_CONST32] = 4, [OP_CONST64] = 8, [OP_REG] = 2, [OP_ZERO_EXT] = 1, [0x2c] = NO, /* getv, setv,
-													       tracev, tracenz,
-													       trace16 */
-	[0x2d] = NO,      [0x2e] = NO,      [0x2f] = NO,      [0x30] = NO,  [0x31] = NO,       [OP_PICK] = 1,
+	[0x00] = NO,       [0x01] = NO,      [OP_TRACE_QUICK] = 1, [OP_EXT] = 1,
+	[0x1b] = NO,       [0x1c] = NO,      [0x1d] = NO,          [0x1e] = NO,
+	[0x1f] = NO,       [OP_IF_GOTO] = 2, [OP_GOTO] = 2,        [OP_CONST8] = 1,
+	[OP_CONST16] = 2,  [OP_CONST32] = 4, [OP_CONST64] = 8,     [OP_REG] = 2,
+	[OP_ZERO_EXT] = 1, [OP_GETV] = 2,    [OP_SETV] = 2,        [OP_TRACEV] = 2,
+	[OP_TRACE16] = 2,  [0x31] = NO,      [OP_PICK] = 1,        [OP_PRINTF] = PRINTF_OPERANDS,
 };
+
+/* What an operation is allowed by; 0: always. */
+static unsigned needs(uint8_t op)
+{
+	switch (op) {
+	case OP_GETV:
+	case OP_SETV:
+		return AGENT_VARS;
+	case OP_TRACE:
+	case OP_TRACE_QUICK:
+	case OP_TRACEV:
+	case OP_TRACENZ:
+	case OP_TRACE16:
+		return AGENT_TRACE;
+	case OP_PRINTF:
+		return AGENT_PRINT;
+	default:
+		return 0;
+	}
+}
 
 /* Operands are big-endian. */
 static uint64_t operand(const uint8_t *p, unsigned n)
@@ -69,21 +94,39 @@ static uint64_t operand(const uint8_t *p, unsigned n)
 	return v;
 }
 
-int agent_check(const uint8_t *code, size_t len, struct gyve_err *err)
+/* Bytes of the operation at code, which has been checked, or whose operands are there at least. */
+static size_t op_len(const uint8_t *code)
+{
+	return 1u + operands[code[0]] + (code[0] == OP_PRINTF ? (size_t)operand(code + 2, 2) : 0);
+}
+
+static int check_op(const uint8_t *code, size_t left, unsigned allowed, struct gyve_err *err)
+{
+	if (code[0] > OP_LAST || operands[code[0]] == NO)
+		return gyve_err_set(err, -EINVAL, "there is no operation 0x%02x", code[0]);
+	if (needs(code[0]) & ~allowed)
+		return gyve_err_set(err, -EINVAL, "operation 0x%02x is not for this kind of expression", code[0]);
+	if (operands[code[0]] >= left || op_len(code) > left)
+		return gyve_err_set(err, -EINVAL, "operation 0x%02x lacks its operand", code[0]);
+	if (code[0] == OP_PRINTF)
+		return agent_format_check((const char *)code + 1 + PRINTF_OPERANDS, (size_t)operand(code + 2, 2), code[1], err);
+	return 0;
+}
+
+int agent_check(const uint8_t *code, size_t len, unsigned allowed, struct gyve_err *err)
 {
 	uint8_t begins[AGENT_MAX_LEN] = {0};
 	size_t at;
 
 	if (!len || len > AGENT_MAX_LEN)
-		return gyve_err_set(err, -EINVAL, "a condition has 1 to %d bytes", AGENT_MAX_LEN);
-	for (at = 0; at < len; at += 1u + operands[code[at]]) {
+		return gyve_err_set(err, -EINVAL, "an expression has 1 to %d bytes", AGENT_MAX_LEN);
+	for (at = 0; at < len; at += op_len(code + at)) {
+		int r = check_op(code + at, len - at, allowed, err);
+		if (r < 0)
+			return r;
 		begins[at] = 1;
-		if (code[at] > OP_LAST || operands[code[at]] == NO)
-			return gyve_err_set(err, -EINVAL, "operation 0x%02x is not for conditions", code[at]);
-		if (operands[code[at]] > len - at - 1)
-			return gyve_err_set(err, -EINVAL, "operation 0x%02x lacks its operand", code[at]);
 	}
-	for (at = 0; at < len; at += 1u + operands[code[at]]) {
+	for (at = 0; at < len; at += op_len(code + at)) {
 		bool jumps = code[at] == OP_GOTO || code[at] == OP_IF_GOTO;
 		uint64_t to = jumps ? operand(code + at + 1, 2) : 0;
 		if (jumps && (to >= len || !begins[to]))
@@ -207,6 +250,59 @@ static void shuffle(struct machine *m, uint8_t op, uint64_t n)
 	}
 }
 
+static void variable(struct machine *m, uint8_t op, unsigned number)
+{
+	uint64_t v = 0;
+
+	if (m->ret)
+		return;
+	if (op == OP_TRACEV) {
+		m->ret = m->env->trace_var(m->env->ctx, number);
+	} else if (op == OP_GETV) {
+		m->ret = m->env->var_get(m->env->ctx, number, &v);
+		push(m, v);
+	} else if (m->depth) { /* the value stays */
+		m->ret = m->env->var_set(m->env->ctx, number, m->stack[m->depth - 1]);
+	} else {
+		m->ret = -EOVERFLOW;
+	}
+}
+
+/* Record memory. The quick ones leave the address. */
+static void record(struct machine *m, uint8_t op, uint64_t arg)
+{
+	bool quick = op == OP_TRACE_QUICK || op == OP_TRACE16;
+	uint64_t len = quick ? arg : pop(m), addr = pop(m);
+
+	if (!m->ret)
+		m->ret =
+			op == OP_TRACENZ ? m->env->trace_string(m->env->ctx, addr, len) : m->env->trace(m->env->ctx, addr, len);
+	if (quick)
+		push(m, addr);
+}
+
+static void effect(struct machine *m, uint8_t op, uint64_t arg)
+{
+	if (op == OP_GETV || op == OP_SETV || op == OP_TRACEV)
+		variable(m, op, (unsigned)arg);
+	else
+		record(m, op, arg);
+}
+
+/* Function and channel, of which there is one each, are on top of the arguments. */
+static void print(struct machine *m, const uint8_t *code)
+{
+	uint64_t args[UINT8_MAX];
+	char text[AGENT_MAX_TEXT];
+
+	pop(m), pop(m);
+	for (unsigned i = 0; i < code[1]; i++)
+		args[i] = pop(m);
+	if (!m->ret)
+		m->ret = m->env->print(m->env->ctx, text,
+				       agent_format(m->env, (const char *)code + 1 + PRINTF_OPERANDS, args, text));
+}
+
 static void step(struct machine *m, uint8_t op, uint64_t arg)
 {
 	uint64_t v;
@@ -242,7 +338,10 @@ static void step(struct machine *m, uint8_t op, uint64_t arg)
 		shuffle(m, op, arg);
 		break;
 	default:
-		push(m, binary(m, op));
+		if (needs(op))
+			effect(m, op, arg);
+		else
+			push(m, binary(m, op));
 	}
 }
 
@@ -252,18 +351,21 @@ int agent_eval(const uint8_t *code, size_t len, const struct agent_env *env, uin
 	size_t at = 0;
 
 	for (int steps = 0; at < len && code[at] != OP_END; steps++) {
-		uint8_t op = code[at];
-		uint64_t arg = operand(code + at + 1, operands[op]);
+		const uint8_t *now = code + at;
+		uint64_t arg = operand(now + 1, operands[*now]);
 		if (steps == MAX_STEPS)
 			return -ELOOP;
-		at += 1u + operands[op];
-		if (op == OP_GOTO || (op == OP_IF_GOTO && pop(&m)))
+		at += op_len(now);
+		if (*now == OP_GOTO || (*now == OP_IF_GOTO && pop(&m)))
 			at = (size_t)arg;
-		else if (op != OP_IF_GOTO)
-			step(&m, op, arg);
+		else if (*now == OP_PRINTF)
+			print(&m, now);
+		else if (*now != OP_IF_GOTO)
+			step(&m, *now, arg);
 		if (m.ret)
 			return m.ret;
 	}
-	*ret = pop(&m);
+	if (ret)
+		*ret = pop(&m);
 	return m.ret;
 }

@@ -191,6 +191,24 @@ bool bp_at(struct gyve_vcpu *v, gyve_gva_t pc)
 	return at;
 }
 
+bool bp_stops_at(struct gyve_vcpu *v, gyve_gva_t pc)
+{
+	struct gyve_vm *vm = v->vm;
+	bool any = false, stops = false;
+
+	pthread_mutex_lock(&vm->book_lock);
+	for (size_t i = 0; i < vm->npoints; i++) {
+		const struct point *p = &vm->points[i];
+		if (point_is_watch(p->kind) || p->gva != pc)
+			continue;
+		any = true;
+		stops |= (p->owners & POINT_USER && !p->cmds) || p->owners & POINT_CATCH;
+	}
+	stops = stops || (!any && planted(v, pc));
+	pthread_mutex_unlock(&vm->book_lock);
+	return stops;
+}
+
 bool bp_step_hit(struct gyve_vcpu *v, struct gyve_stop *stop)
 {
 	gyve_gva_t pc = vcpu_pc(v);
@@ -358,7 +376,8 @@ int gyve_bp_insert(struct gyve_vm *vm, enum gyve_point_kind kind, gyve_gva_t gva
 static void drop(struct gyve_vm *vm, struct point *p)
 {
 	unplant(vm, p);
-	cond_free(p->conds);
+	bp_exprs_free(p->conds);
+	bp_exprs_free(p->cmds);
 	free(p->old);
 	free(p->pages);
 	memmove(p, p + 1, (size_t)(vm->points + --vm->npoints - p) * sizeof(*p));
@@ -379,8 +398,13 @@ int bp_own(struct gyve_vm *vm, struct gyve_vcpu *v, gyve_gva_t gva, unsigned own
 void bp_disown(struct gyve_vm *vm, struct point *p, unsigned owner)
 {
 	p->owners &= ~owner;
-	if (!p->owners)
+	if (!p->owners) {
 		drop(vm, p);
+	} else if (!(p->owners & (POINT_USER | POINT_STAYS))) {
+		bp_exprs_free(p->conds);
+		bp_exprs_free(p->cmds);
+		p->conds = p->cmds = NULL;
+	}
 }
 
 int gyve_bp_remove(struct gyve_vm *vm, enum gyve_point_kind kind, gyve_gva_t gva, uint64_t len)
@@ -390,7 +414,7 @@ int gyve_bp_remove(struct gyve_vm *vm, enum gyve_point_kind kind, gyve_gva_t gva
 	pthread_mutex_lock(&vm->book_lock);
 	struct point *p = find(vm, kind, gva, len);
 	if (p)
-		bp_disown(vm, p, POINT_USER);
+		bp_disown(vm, p, POINT_USER | POINT_STAYS);
 	pthread_mutex_unlock(&vm->book_lock);
 	return 0; /* removing what is not there is no error: clients repeat themselves */
 }
@@ -402,15 +426,20 @@ void gyve_bp_clear(struct gyve_vm *vm)
 	call_clear(vm);
 	for (unsigned i = 0; i < vm->ncpus; i++)
 		memset(&vm->cpus[i].catches, 0, sizeof(vm->cpus[i].catches));
-	while (vm->npoints)
-		drop(vm, &vm->points[vm->npoints - 1]);
+	for (size_t i = vm->npoints; i-- > 0;) {
+		struct point *p = &vm->points[i];
+		if (p->owners & POINT_USER && bp_exprs_persist(p->cmds))
+			p->owners |= POINT_STAYS;
+		bp_disown(vm, p, POINT_USER | POINT_CATCH);
+	}
 	pthread_mutex_unlock(&vm->book_lock);
 }
 
 void bp_deinit(struct gyve_vm *vm)
 {
 	for (size_t i = 0; i < vm->npoints; i++)
-		free(vm->points[i].old), free(vm->points[i].pages), cond_free(vm->points[i].conds);
+		free(vm->points[i].old), free(vm->points[i].pages), bp_exprs_free(vm->points[i].conds),
+			bp_exprs_free(vm->points[i].cmds);
 	free(vm->points);
 	free(vm->plants);
 }
@@ -418,7 +447,10 @@ void bp_deinit(struct gyve_vm *vm)
 static void describe(const struct gyve_vm *vm, const struct point *p, char *buf, size_t size)
 {
 	static const char *const kinds[] = {"breakpoint", "hardware breakpoint", "write watch", "read watch", "access watch"};
-	const char *kind = p->owners & POINT_USER ? kinds[p->kind] : "exception handler";
+	const char *kind = p->owners & POINT_USER    ? kinds[p->kind]
+			   : p->owners & POINT_CATCH ? "exception handler"
+			   : p->owners & POINT_TRACE ? "tracepoint"
+						     : "commands that stay";
 	int n = snprintf(buf, size, "0x%016" PRIx64 "  %-19s ", p->gva, kind);
 
 	if (n < 0 || (size_t)n >= size)

@@ -136,10 +136,11 @@ static bool watched_is_done(struct gyve_vcpu *v, enum exit_result res, struct gy
 	return true;
 }
 
-/* A breakpoint none of whose conditions holds: no stop, and the instruction there is stepped with the bytes lifted, alone. */
-static bool condition_is_false(struct gyve_vcpu *v, struct gyve_stop *stop)
+/* No point there stops (conditions, commands, tracepoints): the instruction is stepped with the bytes lifted, alone. */
+static bool point_lets_pass(struct gyve_vcpu *v, struct gyve_stop *stop)
 {
-	if ((stop->kind != GYVE_STOP_SW_BP && stop->kind != GYVE_STOP_HW_BP) || cond_stops(v, stop->pc))
+	if ((stop->kind != GYVE_STOP_SW_BP && stop->kind != GYVE_STOP_HW_BP && stop->kind != GYVE_STOP_CATCH) ||
+	    point_stops(v, stop->pc))
 		return false;
 	stop->kind = GYVE_STOP_NONE;
 	v->skip = v->lift = true;
@@ -156,7 +157,7 @@ static bool run_on(struct gyve_vcpu *v, bool over, struct gyve_stop *stop)
 	v->device = false;
 	if (v->call.waits && call_serve(v, stop) == EXIT_STOP)
 		return true;
-	if (soft && !over && !v->skip && bp_step_hit(v, stop) && !condition_is_false(v, stop))
+	if (soft && !over && !v->skip && bp_step_hit(v, stop) && !point_lets_pass(v, stop))
 		return true;
 	if (v->lift)
 		page_lift(v);
@@ -168,7 +169,9 @@ static bool run_on(struct gyve_vcpu *v, bool over, struct gyve_stop *stop)
 		run_once(v, soft || v->lift || over || first || v->act.act != GYVE_ACT_CONT, over || v->skip, stop);
 	if (first && res == EXIT_MOVED)
 		first_step_done(v);
-	if (res == EXIT_STOP && condition_is_false(v, stop))
+	if (v->agent_done && (res == EXIT_MOVED || vcpu_pc(v) != v->agent_pc))
+		v->agent_done = false;
+	if (res == EXIT_STOP && point_lets_pass(v, stop))
 		return false;
 	/* Also for an instruction that is not through yet: a device may have written. */
 	if (res != EXIT_STOP && (soft || v->lift || v->device) && watch_after(v, res == EXIT_MOVED ? &touch : NULL, stop)) {
@@ -383,8 +386,10 @@ void *run_vcpu(void *arg)
 		pthread_mutex_unlock(&vm->lock);
 		if (v->was_stopped)
 			after_stop(v);
-		if (over)
+		if (over) {
+			point_passed(v, vcpu_pc(v));
 			bp_lift(v, vcpu_pc(v));
+		}
 		run_inside(v, over, &stop);
 		pthread_mutex_lock(&vm->lock);
 		came_out(v, &stop);
@@ -451,7 +456,7 @@ static bool still_true(struct gyve_vcpu *v)
 	case GYVE_STOP_SW_BP:
 	case GYVE_STOP_HW_BP:
 	case GYVE_STOP_CATCH:
-		return vcpu_pc(v) == v->hit.pc && bp_at(v, v->hit.pc);
+		return vcpu_pc(v) == v->hit.pc && bp_stops_at(v, v->hit.pc);
 	case GYVE_STOP_WATCH:
 	case GYVE_STOP_RWATCH:
 	case GYVE_STOP_AWATCH:

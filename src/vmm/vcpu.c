@@ -116,6 +116,8 @@ void gyve_vcpu_regs_dirty(struct gyve_vm *vm, unsigned cpu, unsigned groups)
 	/* Somewhere else now: what was told about the old place says nothing about the new one. */
 	if (v->told && v->told_pc != vcpu_pc(v))
 		v->told = false;
+	if (v->agent_done && v->agent_pc != vcpu_pc(v))
+		v->agent_done = false;
 }
 
 int gyve_vcpu_describe(struct gyve_vm *vm, unsigned cpu, char *buf, size_t size)

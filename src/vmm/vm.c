@@ -1,4 +1,5 @@
 /* A VM from an image: platform, memory, vCPUs. Run control is run.c. */
+#include "trace.h"
 #include "vmm.h"
 
 #include "../base/io.h"
@@ -164,6 +165,8 @@ static int create(struct gyve_vm *vm, struct gyve_err *err)
 	if ((r = map_ram(vm, err)) < 0 || (r = dev_init(vm, err)) < 0 || (r = load(vm, err)) < 0 ||
 	    (r = init_vcpus(vm, err)) < 0)
 		return r;
+	if ((r = text_init(vm, err)) < 0)
+		return r;
 	return run_init(vm, err);
 }
 
@@ -177,6 +180,8 @@ static void init_locks(struct gyve_vm *vm)
 	pthread_mutex_init(&vm->book_lock, &a);
 	pthread_mutexattr_destroy(&a);
 	pthread_cond_init(&vm->cond, NULL);
+	pthread_mutex_init(&vm->text.lock, NULL);
+	pthread_cond_init(&vm->text.cond, NULL);
 }
 
 int gyve_vm_create(const struct gyve_vm_options *opt, struct gyve_vm **ret, struct gyve_err *err)
@@ -192,7 +197,7 @@ int gyve_vm_create(const struct gyve_vm_options *opt, struct gyve_vm **ret, stru
 	vm->ops = opt->backend ? opt->backend : &gyve_backend_kvm;
 	vm->ncpus = opt->boot.ncpus ? opt->boot.ncpus : 1;
 	vm->opt.boot.ncpus = vm->ncpus;
-	vm->event_fd = -1;
+	vm->event_fd = vm->text.fd = -1;
 	init_locks(vm);
 	gyve_memmap_init(&vm->map);
 	int r = create(vm, err);
@@ -221,6 +226,8 @@ void gyve_vm_destroy(struct gyve_vm *vm)
 	bp_deinit(vm);
 	restart_deinit(vm);
 	page_deinit(vm);
+	trace_deinit(vm);
+	text_deinit(vm);
 	if (vm->ram)
 		munmap(vm->ram, vm->layout.ram_len);
 	gyve_memmap_deinit(&vm->map);

@@ -99,20 +99,27 @@ struct gyve_vcpu {
 	struct waiting_call call;
 	struct catch_list catches; /**< as found last; under vm->book_lock */
 	uint64_t exits[GYVE_EXIT_UNKNOWN + 1];
+	bool agent_done; /**< what the points at agent_pc do beside stopping is done, and the instruction there is still to come
+			  */
+	gyve_gva_t agent_pc;
+	struct trace_cpu *trace; /**< trace_hit.c; NULL: it has met no tracepoint yet */
+	bool tracing_steps;      /**< a tracepoint wants the next steps, too */
 };
 
-struct bp_conds; /* cond.c */
+struct bp_exprs;   /* cond.c */
+struct gyve_trace; /* trace.c */
 
 enum point_state { POINT_PENDING, POINT_BYTES, POINT_DEBUG_REG, POINT_SOFT, POINT_PAGE };
 
 #define POINT_SLOTS 4 /**< debug registers one point may take: 8 bytes each */
 
-enum { POINT_USER = 1, POINT_CATCH = 2 };
+enum { POINT_USER = 1, POINT_CATCH = 2, POINT_TRACE = 4, POINT_STAYS = 8 };
 
 /** What the user asked for, and how it is planted now. */
 struct point {
 	enum gyve_point_kind kind;
-	unsigned owners; /**< POINT_USER: the client; POINT_CATCH: an exception's handler begins there */
+	unsigned owners; /**< POINT_USER: the client; CATCH: an exception's handler begins there; TRACE: a tracepoint is there;
+			    STAYS: it was a client's who is gone, and its commands are still carried out */
 	gyve_gva_t gva;
 	uint64_t len;
 	enum point_state state;
@@ -122,7 +129,8 @@ struct point {
 	bool old_known;
 	gyve_gpa_t *pages; /**< PAGE: guest-physical address of each 4 KiB page of the range, as mapped at the last resume */
 	const char *why;   /**< SOFT: what keeps it from being PAGE */
-	struct bp_conds *conds; /**< NULL: it always stops */
+	struct bp_exprs *conds; /**< NULL: it always stops */
+	struct bp_exprs *cmds;  /**< carried out in place of a stop; NULL: none */
 };
 
 /** A part of RAM and what the guest may do there. Together they are all of it, in order. */
@@ -173,6 +181,14 @@ struct gyve_vm {
 	uint64_t next_seq;
 	struct gyve_stop report; /**< the stop to be taken; kind NONE: taken */
 	int event_fd;
+	struct {
+		pthread_mutex_t lock;
+		pthread_cond_t cond; /**< there is room again */
+		char *buf;
+		size_t len, cap;
+		int fd;
+	} text;                   /**< text.c */
+	struct gyve_trace *trace; /**< NULL: nobody has traced yet. Set once, while stopped */
 	struct gyve_dev_host dev; /**< loop NULL: the platform has no devices */
 
 	/* the breakpoint book, under book_lock (recursive; taken after lock when both are held) */
@@ -251,6 +267,8 @@ void call_clear(struct gyve_vm *vm);
 bool bp_step_hit(struct gyve_vcpu *v, struct gyve_stop *stop);
 /** Is there an execution breakpoint of any kind for pc as v sees it? */
 bool bp_at(struct gyve_vcpu *v, gyve_gva_t pc);
+/** Is there one that stops, now that a stop there is to be told? */
+bool bp_stops_at(struct gyve_vcpu *v, gyve_gva_t pc);
 /** Is a watchpoint on addr that stops with kind still wanted? */
 bool bp_watches(struct gyve_vm *vm, enum gyve_stop_kind kind, gyve_gva_t addr);
 /** A stop for a breakpoint instruction that v met at pc. False: not ours. */
@@ -316,11 +334,25 @@ void dev_deinit(struct gyve_vm *vm);
 
 /* --- cond.c */
 
-void cond_free(struct bp_conds *c);
+void bp_exprs_free(struct bp_exprs *c);
 /** How often its vCPUs have met it. */
-uint64_t cond_asked(const struct bp_conds *c);
-/** Does one of the breakpoints at pc stop v there? vCPU thread, without locks. */
-bool cond_stops(struct gyve_vcpu *v, gyve_gva_t pc);
+uint64_t bp_exprs_asked(const struct bp_exprs *c);
+bool bp_exprs_persist(const struct bp_exprs *c);
+/** v meets the points at pc: trace, evaluate conditions, carry out commands. Does one of them stop it there? vCPU thread,
+ * without locks. */
+bool point_stops(struct gyve_vcpu *v, gyve_gva_t pc);
+/** v is to go over the points at pc without meeting them: trace what it has not traced there yet. As point_stops(). */
+void point_passed(struct gyve_vcpu *v, gyve_gva_t pc);
+/** For agent expressions; ctx is the vCPU. */
+int vcpu_agent_reg(void *ctx, unsigned number, uint64_t *ret);
+int vcpu_agent_read(void *ctx, uint64_t addr, void *buf, size_t len);
+
+/* --- text.c: what breakpoint commands print */
+
+int text_init(struct gyve_vm *vm, struct gyve_err *err);
+void text_deinit(struct gyve_vm *vm);
+/** From a vCPU's thread, without locks; may wait for the client to take some. */
+void text_put(struct gyve_vm *vm, const char *text, size_t len);
 
 /* --- alone.c: one vCPU in the guest, the others wait inside, between two instructions. vCPU thread, without the lock. */
 
