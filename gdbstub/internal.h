@@ -55,8 +55,10 @@ struct gdbstub {
 	bool silent_start; /**< the stop waited for is R's, which is not told */
 	bool started;      /**< the client started it by vRun: it is not just attached to it */
 	bool in_monitor;
-	int g_tid;                               /**< Hg; 0: any */
-	int c_tid;                               /**< Hc; 0: any, -1: all */
+	int g_tid;      /**< Hg; 0: any */
+	int c_tid;      /**< Hc; 0: any, -1: all */
+	uint64_t *told; /**< hash of what the client read last of each read-only register, told_n of them; 0: nothing */
+	unsigned told_n;
 	int suffix_tid;                          /**< the thread that the packet in hand names itself; 0: none */
 	struct gdbstub_buf saved[GDBSTUB_SAVED]; /**< QSaveRegisterState number i is in i modulo GDBSTUB_SAVED */
 	unsigned saved_id;

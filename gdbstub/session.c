@@ -39,6 +39,7 @@ void gdbstub_destroy(struct gdbstub *s)
 	free(s->in.data);
 	free(s->scratch);
 	free(s->tids);
+	free(s->told);
 	free(s->xml);
 	free(s);
 }

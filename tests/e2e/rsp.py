@@ -3,10 +3,12 @@
 
     rsp.py ADDRESS hits HOT TOTAL COUNT NCPUS   continue over a breakpoint at HOT until the guest ends; all COUNT hits must come
     rsp.py ADDRESS watch WHERE LEN COUNT        continue over a write watchpoint, which stops COUNT times, until the guest ends
+    rsp.py ADDRESS replay SESSION GUEST         a recorded session (tests/conformance): every answer must be as it was
     rsp.py ADDRESS hostile                      bytes that are no protocol; afterwards the session still works
 """
 import random
 import os
+import re
 import socket
 import sys
 import time
@@ -194,11 +196,43 @@ def hostile(client):
     print("alive")
 
 
+def unquote(text):
+    return re.sub(r"\\x([0-9a-f]{2})", lambda m: chr(int(m.group(1), 16)), text)
+
+
+def is_as_recorded(asked, pattern, reply):
+    if asked.startswith("qSupported"):
+        return set(pattern.split(";")) <= set(reply.split(";"))
+    parts = pattern.split("{*}")
+    return re.fullmatch(".*".join(re.escape(unquote(p)) for p in parts), reply, re.S) is not None
+
+
+def replay(client, session, guest):
+    asked = ""
+    image = os.path.realpath(guest).encode().hex()
+    sent = 0
+    for number, line in enumerate(open(session), 1):
+        mark, text = line[:1], line[2:].rstrip("\n")
+        if mark == ">":
+            asked = text
+            client.send(unquote(text.replace("{image}", image)))
+            sent += 1
+        elif mark == "!":
+            client.raw(bytes.fromhex(text))
+        elif mark == "<":
+            reply = client.receive()
+            if asked == "QStartNoAckMode":
+                client.acks = False
+            if not is_as_recorded(asked, text, reply):
+                raise SystemExit("%s:%d: to %r the answer is %r, not %r" % (os.path.basename(session), number, asked[:80], reply[:300], text[:300]))
+    print("%d packets" % sent)
+
+
 def main():
-    if len(sys.argv) < 3 or sys.argv[2] not in ("hits", "watch", "hostile"):
+    if len(sys.argv) < 3 or sys.argv[2] not in ("hits", "watch", "replay", "hostile"):
         raise SystemExit(__doc__)
     client = Client(sys.argv[1])
-    {"hits": hits, "watch": watch, "hostile": hostile}[sys.argv[2]](client, *sys.argv[3:])
+    {"hits": hits, "watch": watch, "replay": replay, "hostile": hostile}[sys.argv[2]](client, *sys.argv[3:])
 
 
 main()

@@ -119,3 +119,24 @@ test_catch_calls_none() {
 	expect_not 'call to syscall'
 	gyve_ends 0
 }
+
+# gdb calls a function of the guest's; afterwards all registers are as they were.
+test_call_function() {
+	gyve_start "$GUESTS/sample"
+	gdb_run sample <<-'IN'
+		break burn
+		continue
+		set $before = $rsp
+		p distance(&ships[0].at, &ships[1].at)
+		p factorial(4)
+		p $rsp == $before
+		bt 1
+		maintenance packet P9=00
+		delete
+		continue
+	IN
+	expect 'Breakpoint 1, burn' '= 6$' '= 24$' '= 1$' 'burn \(ship=' 'received: "E' 'exited normally'
+	gyve_ends 0
+	output 'hello from a bare kernel
+vCPUs 1, fuel 94, sum 55, counter 15, product 120'
+}

@@ -74,6 +74,10 @@ static void test_registers(void **state)
 	assert_memory_equal(fake.regs[1][2], "\x88\x77\x66\x55\x44\x33\x22\x11", 8);
 	assert_answer("P3=00", "E.state has 32 bits");
 	assert_answer("P9=0000000000000000", "E.id cannot be written");
+	snprintf(packet, sizeof(packet), "P9=%s", client_ask("p9"));
+	assert_answer(packet, "OK"); /* put back as it was read */
+	packet[3] ^= 1;
+	assert_answer(packet, "E.id cannot be written");
 	assert_int_equal(client_ask("Pe=00")[0], 'E');
 	snprintf(packet, sizeof(packet), "G%s", all);
 	assert_answer(packet, "OK");
