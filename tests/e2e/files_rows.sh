@@ -175,6 +175,23 @@ row_escape() {
 	run 0 escape --file-mapping "$d/dir:/root" --file-isolation none # Landlock is not what keeps it in
 	holds secret secret
 }
+row_race() {
+	mkdir "$d/outside" "$d/dir/d"
+	printf inside >"$d/dir/d/file"
+	printf secret >"$d/outside/file"
+	ln -s ../outside "$d/dir/link"
+	while [ ! -e "$d/done" ]; do # the directory, the link, the directory ...
+		mv "$d/dir/d" "$d/dir/real" && mv "$d/dir/link" "$d/dir/d"
+		mv "$d/dir/d" "$d/dir/link" && mv "$d/dir/real" "$d/dir/d"
+	done &
+	swapper=$!
+	run 0 race --file-mapping "$d/dir:/root" --file-isolation none
+	run 0 race --file-mapping "$d/dir:/root"
+	: >"$d/done"
+	wait $swapper
+	[ "$(ls "$d/outside")" = file ] || bad "something was made outside: $(ls "$d/outside")"
+	holds outside/file secret
+}
 row_mkdir() {
 	since 3 || return
 	run 0 mkdir --file-mapping "$d/dir:/root"

@@ -98,6 +98,38 @@ row_environment() {
 	grep -qF 'env=FIRST=given' "$d/out" || bad "the host's value won: $(cat "$d/out")"
 }
 
+# Guest memory in huge pages, and merged, where the kernel does it and we may say so (KSM=1: this machine is ours).
+row_advice() {
+	: >"$d/out"
+	"$gyve" run --thp --ksm -m 64MiB "$guests/hermit_machine_$v" -- fill </dev/null >"$d/out" 2>"$d/err" &
+	pid=$!
+	waited=0
+	while ! grep -q filled "$d/out" && [ $waited -lt 200 ]; do
+		sleep 0.1
+		waited=$((waited + 1))
+	done
+	grep -q filled "$d/out" || bad "the guest does not fill its memory: $(head -n 1 "$d/err")"
+	huge=$(awk '/^AnonHugePages:/ { n += $2 } END { print n + 0 }' "/proc/$pid/smaps")
+	case $(cat /sys/kernel/mm/transparent_hugepage/enabled 2>/dev/null) in
+	*'[madvise]'* | *'[always]'*) [ "$huge" -ge 2048 ] || bad "only $huge KiB in huge pages" ;;
+	esac
+	if [ -n "${KSM:-}" ] && [ -w /sys/kernel/mm/ksm/run ]; then
+		echo 10 >/sys/kernel/mm/ksm/sleep_millisecs
+		echo 5000 >/sys/kernel/mm/ksm/pages_to_scan
+		echo 1 >/sys/kernel/mm/ksm/run
+		waited=0
+		while [ "$(cat /sys/kernel/mm/ksm/pages_sharing)" -lt 10000 ] && [ $waited -lt 300 ]; do
+			sleep 0.1
+			waited=$((waited + 1))
+		done
+		echo "# huge: $huge KiB; merged: $(cat /sys/kernel/mm/ksm/pages_sharing) of 16384 pages"
+		[ "$(cat /sys/kernel/mm/ksm/pages_sharing)" -ge 10000 ] || bad "only $(cat /sys/kernel/mm/ksm/pages_sharing) pages are merged"
+		echo 2 >/sys/kernel/mm/ksm/run
+	fi
+	kill $pid
+	wait $pid
+}
+
 machine=$(uname -m)
 [ $# -gt 0 ] || set -- $(sed -n 's/^row_\([a-z_0-9]*\)() {$/\1/p' "$0")
 result=0

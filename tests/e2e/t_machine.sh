@@ -19,6 +19,9 @@ test_machine_walk() {
 test_machine_cpus() {
 	machine_row cpus
 }
+test_machine_advice() {
+	machine_row advice
+}
 test_machine_environment() {
 	machine_row environment
 }
@@ -31,9 +34,9 @@ test_a64_machine() {
 	done
 	"$here/../hosts/run" aarch64 --timeout 280 --copy "$GYVE:/bin/gyve" --copy "$here/machine_rows.sh:/guest/rows" "${copies[@]}" -- \
 		sh -c 'WALK=1048576 sh /guest/rows gyve /guest /rows places sizes walk environment &&
-			MANY_CPUS=64 VERSIONS="1 3" sh /guest/rows gyve /guest /rows cpus' >"$T/rows.log" 2>&1 ||
+			KSM=1 MANY_CPUS=64 VERSIONS="1 3" sh /guest/rows gyve /guest /rows cpus advice' >"$T/rows.log" 2>&1 ||
 		fail "$(grep '^not ok' "$T/rows.log" || tail -n 1 "$T/rows.log")"
-	[ "$(grep -c '^ok' "$T/rows.log")" = 14 ] || fail "not all rows ran"
+	[ "$(grep -c '^ok' "$T/rows.log")" = 16 ] || fail "not all rows ran"
 }
 
 # Below the gap and behind it, a word of every 64 KiB. (highmem_5_all: of every page, a minute where KVM emulates.)

@@ -259,6 +259,26 @@ static int large(void)
 }
 
 /* The host put links to outside there: "link" to a file, "dirlink" to a directory, "abs" to an absolute path. */
+/* While the host puts a link that leads outside in the directory's place, and back: what is inside, or an error. */
+static int race(void)
+{
+	uint64_t found = 0;
+
+	for (int i = 0; i < 1500; i++) {
+		int fd = gyve_guest_open("/root/d/file", RD, 0);
+		CHECK(fd != 0 && fd != 1 && fd != 2);
+		if (fd < 0)
+			continue;
+		CHECK(holds(fd, "inside"));
+		CHECK(gyve_guest_close(fd) == 0);
+		found++;
+		if (i % 16 == 0)
+			gyve_guest_close(gyve_guest_open("/root/d/new", RW | MAKE, 0644));
+	}
+	CHECK(found);
+	return 0;
+}
+
 static int escape(void)
 {
 	static const char *const out[] = {"/root/link",      "/root/dirlink/secret",   "/root/abs",
@@ -369,6 +389,7 @@ static const struct {
 	{"mounts", mounts},
 	{"large", large},
 	{"escape", escape},
+	{"race", race},
 #if INTERFACE >= 3
 	{"mkdir", mkdir_test},
 	{"getdents", getdents_test},

@@ -176,6 +176,18 @@ static int walk(uint64_t step)
 	return 0;
 }
 
+/* All pages the same, until the end. */
+static int fill(void)
+{
+	if (!map_all())
+		return 1;
+	for (uint64_t a = (boot[5] + 4095) & ~4095ull; a < boot[1]; a += 4096)
+		*(volatile uint64_t *)a = 0x5a5a;
+	gyve_guest_print("filled\n");
+	for (;;)
+		burn(1000);
+}
+
 /* A text that no line end follows, and then the end of that kind. */
 static int ending(const char *how)
 {
@@ -199,6 +211,8 @@ int kmain(int nwords, char **words)
 		return bootargs();
 	if (same_text(what, "cpus"))
 		return cpus(number);
+	if (same_text(what, "fill"))
+		return fill();
 	if (same_text(what, "end"))
 		return ending(nwords > 1 ? words[1] : "");
 	if (same_text(what, "walk"))
