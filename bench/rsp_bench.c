@@ -3,6 +3,11 @@
  *   rsp_bench SOCKET range LO HI SECONDS ADDR  one range step over [LO, HI) until interrupted; ADDR counts the loop's rounds
  *   rsp_bench SOCKET m|x ADDR LEN TOTAL        TOTAL bytes from [ADDR, ADDR+LEN) again and again, in the largest packets
  *   rsp_bench SOCKET kick N                    N times continue, ^C; the time from ^C to the stop reply, median and least in us
+ *   rsp_bench SOCKET tail N                    the same; median and 99th percentile in us
+ *   rsp_bench SOCKET points ADDR N             N breakpoints from ADDR on, 16 bytes apart; the time for one in us
+ *   rsp_bench SOCKET hits ADDR N               N times continue to the breakpoint at ADDR, which is in a loop; us a hit, median
+ *   rsp_bench SOCKET search ADDR LEN N         N times, for bytes that are not there, in [ADDR, ADDR+LEN)
+ *   rsp_bench SOCKET set ADDR VALUE            write 8 bytes
  *   rsp_bench SOCKET until ADDR                continue to ADDR
  *   rsp_bench SOCKET kill
  * Prints one number: packets/s, rounds/s, or bytes/s. */
@@ -186,7 +191,7 @@ static int by_value(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static void kicks(unsigned long n)
+static void kicks(unsigned long n, bool tail)
 {
 	struct timespec pause = {0, 3000000}; /* into the guest */
 	double *took = calloc(n + 1, sizeof(*took));
@@ -202,8 +207,70 @@ static void kicks(unsigned long n)
 		took[i] = now() - took[i];
 	}
 	qsort(took, n, sizeof(*took), by_value);
-	printf("%.0f %.0f\n", took[n / 2] * 1e6, took[0] * 1e6);
+	printf("%.0f %.0f\n", took[n / 2] * 1e6, took[tail ? n * 99 / 100 : 0] * 1e6);
 	free(took);
+}
+
+static void ask_ok(const char *what)
+{
+	receive();
+	if (strcmp(body, "OK") != 0)
+		die("%s: %.80s", what, body);
+}
+
+static double points(uint64_t addr, unsigned long n)
+{
+	double begin = now();
+
+	for (unsigned long i = 0; i < n; i++) {
+		send_packet("Z0,%" PRIx64 ",1", addr + 16 * i);
+		ask_ok("a breakpoint is refused");
+	}
+	return (now() - begin) / (double)(n ? n : 1) * 1e6;
+}
+
+static double hits(uint64_t addr, unsigned long n)
+{
+	double *took = calloc(n + 1, sizeof(*took)), median;
+
+	if (!took || !n)
+		die("nothing to hit");
+	points(addr, 1);
+	for (unsigned long i = 0; i < n; i++) {
+		double begin = now();
+		send_packet("vCont;c");
+		wait_stop();
+		took[i] = now() - begin;
+	}
+	send_packet("z0,%" PRIx64 ",1", addr);
+	ask_ok("the breakpoint stays");
+	qsort(took, n, sizeof(*took), by_value);
+	median = took[n / 2] * 1e6;
+	free(took);
+	return median;
+}
+
+static double search(uint64_t addr, uint64_t len, unsigned long n)
+{
+	double begin = now();
+
+	for (unsigned long i = 0; i < n; i++) {
+		send_packet("qSearch:memory:%" PRIx64 ";%" PRIx64 ";not in this guest", addr, len);
+		receive();
+		if (strcmp(body, "0") != 0)
+			die("the search says %.80s", body);
+	}
+	return (double)len * (double)n / (now() - begin);
+}
+
+static void set(uint64_t addr, uint64_t value)
+{
+	char hex[17];
+
+	for (int i = 0; i < 8; i++)
+		snprintf(hex + 2 * i, 3, "%02x", (unsigned)(value >> 8 * i & 0xff));
+	send_packet("M%" PRIx64 ",8:%s", addr, hex);
+	ask_ok("cannot write");
 }
 
 /* How many bytes the last packet stands for: some are escaped, some are run lengths. */
@@ -272,7 +339,8 @@ int main(int argc, char **argv)
 	const char *what;
 
 	if (argc < 3)
-		die("usage: rsp_bench SOCKET step|range|kick|m|x|until|kill ARG... (see the head of the source)");
+		die("usage: rsp_bench SOCKET step|range|kick|tail|points|hits|search|set|m|x|until|kill ARG... (see the head "
+		    "of the source)");
 	packet = connect_to(argv[1]);
 	for (int i = 2; i < argc;) {
 		what = argv[i++];
@@ -287,8 +355,23 @@ int main(int argc, char **argv)
 			printf("%.0f\n", reads(what[0], number(argv, i), number(argv, i + 1), number(argv, i + 2), packet));
 			i += 3;
 		} else if (strcmp(what, "kick") == 0) {
-			kicks(number(argv, i));
+			kicks(number(argv, i), false);
 			i += 1;
+		} else if (strcmp(what, "tail") == 0) {
+			kicks(number(argv, i), true);
+			i += 1;
+		} else if (strcmp(what, "points") == 0) {
+			printf("%.1f\n", points(number(argv, i), number(argv, i + 1)));
+			i += 2;
+		} else if (strcmp(what, "hits") == 0) {
+			printf("%.1f\n", hits(number(argv, i), number(argv, i + 1)));
+			i += 2;
+		} else if (strcmp(what, "search") == 0) {
+			printf("%.0f\n", search(number(argv, i), number(argv, i + 1), number(argv, i + 2)));
+			i += 3;
+		} else if (strcmp(what, "set") == 0) {
+			set(number(argv, i), number(argv, i + 1));
+			i += 2;
 		} else if (strcmp(what, "until") == 0) {
 			until(number(argv, i));
 			i += 1;

@@ -41,10 +41,10 @@ per() { # per NUMBER DIVISOR: NUMBER / DIVISOR with two digits
 	awk -v a="$1" -v b="$2" 'BEGIN { if (b + 0 > 0) printf "%.2f", a / b; else printf "-" }'
 }
 
-# start GUEST: gyve with a stub on $work/sock
+# start GUEST [OPTION...]: gyve with a stub on $work/sock
 start() {
 	local i
-	"$gyve" run --gdb="unix:$work/sock" "$work/guests/$1" >"$work/out" 2>"$work/err" &
+	"$gyve" run --gdb="unix:$work/sock" "${@:2}" "$work/guests/$1" >"$work/out" 2>"$work/err" &
 	pids+=($!)
 	for ((i = 0; i < 250; i++)); do
 		[ -S "$work/sock" ] && return
@@ -105,6 +105,26 @@ if command -v qemu-system-x86_64 >/dev/null; then
 	kill "${pids[-1]}"
 	wait "${pids[-1]}" 2>/dev/null
 fi
+
+# In the loop's second half, so that the guest is at the same place again each time.
+spin=$(printf '0x%x' $(($(address loop spin) + 4)))
+start loop
+one=$(rsp "$work/sock" until "$spin" hits "$spin" 2000)
+finish
+start loop
+many=$(rsp "$work/sock" until "$spin" points 0x1000000 9999 hits "$spin" 2000 | tail -n 1)
+finish
+row "a breakpoint's hit among 10,000, us" "${many:--}" "alone: ${one:--}" "1.1 times ($(per "${many:-0}" "${one:-0}"))"
+start loop -m 1GiB
+rsp "$work/sock" search 0x200000 0x3f000000 1 >/dev/null # its pages come into being
+found=$(rsp "$work/sock" search 0x200000 0x3f000000 5)
+finish
+row "qSearch, bytes a second" "${found:--}" "-" "4000000000"
+start smp -c 8
+read -r middle worst < <(rsp "$work/sock" set "$(address smp total)" 0x100000000000 tail 300)
+finish
+row "Ctrl-C to stop, 8 vCPUs, us: median, p99" "${middle:--} ${worst:--}" "-" "1000 (idle machine, a processor each; here $(nproc))"
+
 row "m packets, bytes a second" "${m:--}" "${peer:--}" "5 times QEMU ($(per "${m:-0}" "${peer:-0}"))"
 row "x packets, bytes a second" "${x:--}" "-" "1000000000"
 [ -z "${qemu_steps:-}" ] || row "QEMU's single-step packets a second (TCG)" "-" "$qemu_steps" ""

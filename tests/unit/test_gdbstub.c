@@ -342,6 +342,31 @@ static void test_search(void **state)
 	assert_memory_equal(client_ask("qSearch:memory:0;20000000000;nowhere to be found"), "E.searched up to", 16);
 }
 
+/* Against the plain way, with few different bytes, so that almost everything is almost a hit. */
+static void test_search_random(void **state)
+{
+	uint32_t seed = 1;
+	char packet[100], want[40];
+
+	(void)state;
+	for (size_t i = 0; i < FAKE_SIZE; i++)
+		fake.low[i] = (uint8_t)("ab\0e"[(seed = seed * 1103515245 + 12345) >> 16 & 3]);
+	for (int round = 0; round < 2000; round++) {
+		size_t from = (seed = seed * 1103515245 + 12345) >> 16 & 0xfff, n = 1 + round % 12, at = from;
+		int head = snprintf(packet, sizeof(packet), "qSearch:memory:%zx;%zx;", FAKE_LOW + from, FAKE_SIZE - from);
+		for (size_t i = 0; i < n; i++)
+			packet[(size_t)head + i] = "ab\0e"[(seed = seed * 1103515245 + 12345) >> 16 & 3];
+		while (at + n <= FAKE_SIZE && memcmp(fake.low + at, packet + head, n) != 0)
+			at++;
+		if (at + n <= FAKE_SIZE)
+			snprintf(want, sizeof(want), "1,%zx", FAKE_LOW + at);
+		else
+			strcpy(want, "0");
+		client_send(packet, (size_t)head + n);
+		assert_string_equal(client_packet(NULL), want);
+	}
+}
+
 static void test_crc(void **state)
 {
 	(void)state;
@@ -428,8 +453,8 @@ static void test_supported(void **state)
 	assert_answer("QNonStop:0", "OK");
 	assert_int_equal(client_ask("QNonStop:1")[0], 'E');
 	assert_answer("qOffsets", "Text=200000;Data=200000;Bss=200000");
-	for (const char *const *p = (const char *const[]){"", "A", "qL1200000000000000000", "qUnheardOf", "v",
-							  "QAllow:x", "qCx", "vContx", "qXfer", NULL};
+	for (const char *const *p = (const char *const[]){"", "A", "qL1200000000000000000", "qUnheardOf", "v", "QAllow:x",
+							  "qCx", "vContx", "qXfer", NULL};
 	     *p; p++)
 		if (strcmp(client_ask(*p), "") != 0)
 			fail_msg("%s is not unknown", *p);
@@ -732,6 +757,7 @@ int main(void)
 		T(test_while_running),
 		T(test_points),
 		T(test_search),
+		T(test_search_random),
 		T(test_crc),
 		T(test_conditions),
 		T(test_calls),
