@@ -42,6 +42,7 @@ GDBSTUB_HANDLER(supported)
 		gdbstub_reply_fmt(s, ";ConditionalBreakpoints+");
 	if (s->ops->set_commands)
 		gdbstub_reply_fmt(s, ";BreakpointCommands+");
+	gdbstub_announce_tracing(s);
 	if (s->ops->catch_calls)
 		gdbstub_reply_fmt(s, ";QCatchSyscalls+");
 	if (s->ops->start)
@@ -80,12 +81,6 @@ GDBSTUB_HANDLER(non_stop)
 GDBSTUB_HANDLER(must_reply_empty)
 {
 	(void)c;
-	gdbstub_reply(s, "");
-}
-
-GDBSTUB_HANDLER(trace_status)
-{
-	(void)c; /* no tracepoints */
 	gdbstub_reply(s, "");
 }
 

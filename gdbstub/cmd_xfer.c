@@ -6,7 +6,7 @@
 #include <string.h>
 
 /* Texts the target serves, besides what we write ourselves. */
-static const char *const objects[] = {"memory-map", "exec-file", "libraries", "auxv", "osdata", "siginfo"};
+static const char *const objects[] = {"memory-map", "exec-file", "libraries", "auxv", "osdata", "siginfo", "traceframe-info"};
 
 static int get_object(struct gdbstub *s, int tid, const char *object, const char *annex, const void **data, size_t *len)
 {

@@ -94,6 +94,69 @@ struct gdbstub_expr {
 	size_t len;
 };
 
+struct gdbstub_tracepoint {
+	unsigned number;
+	uint64_t addr;
+	bool enabled;
+	uint64_t steps, pass;
+	struct gdbstub_expr cond; /**< len 0: none */
+	uint64_t hits, usage;
+};
+enum gdbstub_collect { GDBSTUB_COLLECT_REGS, GDBSTUB_COLLECT_MEM, GDBSTUB_COLLECT_EXPR };
+struct gdbstub_trace_action {
+	enum gdbstub_collect what;
+	bool stepping;
+	struct gdbstub_expr e; /**< REGS: bit n of byte n / 8 is register n */
+	int base;              /**< MEM: register, -1: none */
+	uint64_t offset, len;
+};
+enum gdbstub_trace_option {
+	GDBSTUB_TRACE_CIRCULAR,
+	GDBSTUB_TRACE_SIZE,         /**< 0: the usual one */
+	GDBSTUB_TRACE_DISCONNECTED, /**< tracing goes on without a client */
+};
+struct gdbstub_trace_status {
+	bool running, circular, disconnected;
+	const char *end; /**< as qTStatus has it: "tnotrun", "tstop", "tfull", "tpasscount", "tdisconnected", "terror" */
+	const char *text;
+	unsigned point;
+	uint64_t frames, created, size, free, start, stop;
+};
+struct gdbstub_trace_find {
+	enum {
+		GDBSTUB_FIND_LIVE,
+		GDBSTUB_FIND_NUMBER,
+		GDBSTUB_FIND_PC,
+		GDBSTUB_FIND_POINT,
+		GDBSTUB_FIND_INSIDE,
+		GDBSTUB_FIND_OUTSIDE
+	} by;
+	uint64_t a, b;
+};
+/** Tracing. The functions get gdbstub_ops' ctx; -EOPNOTSUPP from status: this target has none. */
+struct gdbstub_trace_ops {
+	int (*status)(void *ctx, struct gdbstub_trace_status *ret);
+	/** ng registers make up the g packet. */
+	int (*init)(void *ctx, unsigned ng);
+	int (*define)(void *ctx, const struct gdbstub_tracepoint *p, struct gdbstub_err *err);
+	int (*action)(void *ctx, unsigned number, uint64_t addr, const struct gdbstub_trace_action *a, struct gdbstub_err *err);
+	/** A piece of text that point_text gives back. */
+	int (*text)(void *ctx, unsigned number, uint64_t addr, const char *text, size_t len, struct gdbstub_err *err);
+	int (*variable)(void *ctx, unsigned number, uint64_t initial, const char *name, struct gdbstub_err *err);
+	int (*readonly)(void *ctx, uint64_t start, uint64_t end, struct gdbstub_err *err);
+	int (*enable)(void *ctx, unsigned number, uint64_t addr, bool on);
+	int (*option)(void *ctx, enum gdbstub_trace_option option, uint64_t value);
+	int (*start)(void *ctx, struct gdbstub_err *err);
+	int (*stop)(void *ctx);
+	bool (*point)(void *ctx, size_t i, struct gdbstub_tracepoint *ret);
+	const char *(*point_text)(void *ctx, size_t i, size_t k);
+	const char *(*var)(void *ctx, size_t i, unsigned *number, uint64_t *initial);
+	int (*value)(void *ctx, unsigned number, uint64_t *ret);
+	/** Registers and memory are those of that frame from now on. Its number and its tracepoint's; -ENOENT. */
+	int64_t (*find)(void *ctx, const struct gdbstub_trace_find *f, unsigned *point);
+	size_t (*raw)(void *ctx, uint64_t off, void *buf, size_t len);
+};
+
 /** What the stub demands. Every function gets ctx. NULL slot = unsupported = empty reply. Ints: 0 or negative errno.
  * err is never NULL; fill it when there is a reason worth reading. tid > 0 always. */
 struct gdbstub_ops {
@@ -147,7 +210,7 @@ struct gdbstub_ops {
 	int (*monitor)(void *ctx, struct gdbstub *s, const char *cmd, struct gdbstub_err *err);
 	/** qXfer objects as whole texts, of thread tid where they have one (0: only whether there is such an object); *ret is
 	 * borrowed until the next call. -ENOENT: no such annex; -EOPNOTSUPP: no such object. Objects asked: "memory-map",
-	 * "exec-file", "libraries", "auxv", "osdata", "siginfo". */
+	 * "exec-file", "libraries", "auxv", "osdata", "siginfo", "traceframe-info". */
 	int (*object)(void *ctx, int tid, const char *object, const char *annex, const void **ret, size_t *len);
 	/** Relocation of the image for qOffsets (Text=..;Data=..;Bss=..). -ENOENT: none. */
 	int (*offsets)(void *ctx, uint64_t *bias);
@@ -159,6 +222,7 @@ struct gdbstub_ops {
 	int (*file_close)(void *ctx, int fd);
 	/** The client reads the description from its beginning: what create() was given may be changed now, in place. */
 	void (*redescribe)(void *ctx);
+	const struct gdbstub_trace_ops *tracing; /**< NULL: none */
 	/** Physical-memory mode (Qqemu.PhyMemMode). */
 	int (*set_phys_mode)(void *ctx, bool on);
 	bool (*get_phys_mode)(void *ctx);

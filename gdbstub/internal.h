@@ -65,11 +65,13 @@ struct gdbstub {
 
 	int *tids; /**< the last answer of ops->threads */
 	size_t ntids, max_tids;
-	size_t listed;              /**< threads already told by q[fs]ThreadInfo */
-	char *scratch;              /**< GDBSTUB_PACKET_SIZE bytes for a handler's use */
-	struct gdbstub_buf console; /**< monitor text not yet sent */
-	struct gdbstub_buf xfer;    /**< qXfer:threads as it was at offset 0 */
-	char *xml;                  /**< target.xml, once asked for */
+	size_t trace_at, trace_piece; /**< already told by qTfP, qTfV and their successors */
+	bool trace_stepping;          /**< the actions of QTDP that come are for while-stepping */
+	size_t listed;                /**< threads already told by q[fs]ThreadInfo */
+	char *scratch;                /**< GDBSTUB_PACKET_SIZE bytes for a handler's use */
+	struct gdbstub_buf console;   /**< monitor text not yet sent */
+	struct gdbstub_buf xfer;      /**< qXfer:threads as it was at offset 0 */
+	char *xml;                    /**< target.xml, once asked for */
 
 	void (*trace)(void *ctx, char dir, const char *data, size_t len);
 	void *trace_ctx;
@@ -120,6 +122,10 @@ void gdbstub_out_char(struct gdbstub *s, char c);
 /* cmd_xfer.c */
 /** Append the objects the target serves to the open reply of qSupported. */
 void gdbstub_announce_objects(struct gdbstub *s);
+
+/* cmd_trace.c */
+/** Append what tracing there is to the open reply of qSupported. */
+void gdbstub_announce_tracing(struct gdbstub *s);
 
 /* cmd_run.c */
 /** Why it is stopped, to '?' and vAttach; where it runs, stop it first. */
@@ -185,7 +191,28 @@ GDBSTUB_HANDLER(attached);
 GDBSTUB_HANDLER(offsets);
 GDBSTUB_HANDLER(symbol);
 GDBSTUB_HANDLER(monitor);
+GDBSTUB_HANDLER(trace_init);
+GDBSTUB_HANDLER(trace_define);
+GDBSTUB_HANDLER(trace_source);
+GDBSTUB_HANDLER(trace_variable);
+GDBSTUB_HANDLER(trace_readonly);
+GDBSTUB_HANDLER(trace_enable);
+GDBSTUB_HANDLER(trace_disable);
+GDBSTUB_HANDLER(trace_start);
+GDBSTUB_HANDLER(trace_stop);
+GDBSTUB_HANDLER(trace_disconnected);
+GDBSTUB_HANDLER(trace_buffer);
+GDBSTUB_HANDLER(trace_notes);
+GDBSTUB_HANDLER(trace_save);
 GDBSTUB_HANDLER(trace_status);
+GDBSTUB_HANDLER(trace_hits);
+GDBSTUB_HANDLER(trace_value);
+GDBSTUB_HANDLER(trace_first_point);
+GDBSTUB_HANDLER(trace_next_point);
+GDBSTUB_HANDLER(trace_first_var);
+GDBSTUB_HANDLER(trace_next_var);
+GDBSTUB_HANDLER(trace_frame);
+GDBSTUB_HANDLER(trace_raw);
 GDBSTUB_HANDLER(xfer);
 GDBSTUB_HANDLER(file);
 GDBSTUB_HANDLER(thread_suffix);

@@ -5,6 +5,7 @@
 #define GYVE_TARGET_H
 #include "gyve/core.h"
 #include "gyve/sym.h"
+#include "gyve/trace.h"
 #include "gyve/vm.h"
 
 /** What a kind of target can do. Each function gets gyve_target.ctx. A NULL slot: it cannot, and the wrapper says -ENOTSUP. */
@@ -31,6 +32,7 @@ struct gyve_target_ops {
 	int (*text_fd)(void *ctx); /**< readable when breakpoint commands have printed something */
 	size_t (*take_text)(void *ctx, char *buf, size_t size);
 	int (*point_remove)(void *ctx, enum gyve_point_kind kind, gyve_gva_t gva, uint64_t len);
+	struct gyve_trace *(*trace)(void *ctx);
 	void (*points_clear)(void *ctx);
 	void (*points_list)(void *ctx, void (*cb)(void *ctx, const char *line), void *cb_ctx);
 	ssize_t (*stats)(void *ctx, struct gyve_stat **ret);
@@ -140,6 +142,8 @@ int gyve_target_point_conditions(struct gyve_target *t, enum gyve_point_kind kin
 int gyve_target_point_commands(struct gyve_target *t, enum gyve_point_kind kind, gyve_gva_t gva,
 			       const struct gyve_agent_expr *e, size_t n, bool persist, struct gyve_err *err);
 int gyve_target_point_remove(struct gyve_target *t, enum gyve_point_kind kind, gyve_gva_t gva, uint64_t len);
+/** Tracing. NULL: this target has none. */
+struct gyve_trace *gyve_target_trace(struct gyve_target *t);
 void gyve_target_points_clear(struct gyve_target *t);
 
 /** One monitor command; text goes to out. 0, -ENOENT unknown command, or another negative errno; err has a sentence. */

@@ -113,6 +113,8 @@ int gyve_glue_object(void *ctx, int tid, const char *object, const char *annex, 
 	}
 	if (strcmp(object, "siginfo") == 0)
 		return *annex ? -ENOENT : gyve_glue_siginfo(g, tid, ret, len);
+	if (strcmp(object, "traceframe-info") == 0)
+		return *annex ? -ENOENT : gyve_glue_traceframe_info(g, ret, len);
 	if (strcmp(object, "osdata") == 0)
 		return osdata(g, annex, ret, len);
 	return -EOPNOTSUPP;

@@ -98,6 +98,11 @@ static int live_point_remove(void *ctx, enum gyve_point_kind kind, gyve_gva_t gv
 	return gyve_bp_remove(ctx, kind, gva, len);
 }
 
+static struct gyve_trace *live_trace(void *ctx)
+{
+	return gyve_vm_trace(ctx);
+}
+
 static void live_points_clear(void *ctx)
 {
 	gyve_bp_clear(ctx);
@@ -180,6 +185,7 @@ static const struct gyve_target_ops live_ops = {
 	.text_fd = live_text_fd,
 	.take_text = live_take_text,
 	.point_remove = live_point_remove,
+	.trace = live_trace,
 	.points_clear = live_points_clear,
 	.points_list = live_points_list,
 	.stats = live_stats,

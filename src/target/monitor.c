@@ -171,6 +171,7 @@ static const struct {
 	{"catch hypercall", "[NAME|NUMBER|all on|off]", "stop when the guest makes a hypercall", mon_catch_calls},
 	{"breakpoints", "", "every point and how it is planted now", mon_breakpoints},
 	{"assist", "", "instructions carried out for the host, by mnemonic", mon_assist},
+	{"trace", "", "tracepoints, their hits, the buffer, variables", mon_trace},
 	{"stats", "", "exits by kind", mon_stats},
 	{"log", "[SPEC]", "what gyve logs: warn, or kvm=info,gdb=debug", mon_log},
 	{"dump", "FILE [HOW...]", "write a dump of the guest; HOW: compress, qemu, virtual", mon_dump},

@@ -38,6 +38,7 @@ int mon_cpu(struct mon *m);
 int mon_breakpoints(struct mon *m);
 int mon_assist(struct mon *m);
 int mon_stats(struct mon *m);
+int mon_trace(struct mon *m);
 int mon_log(struct mon *m);
 int mon_reset(struct mon *m);
 int mon_quit(struct mon *m);

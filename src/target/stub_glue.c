@@ -66,6 +66,8 @@ static int glue_read_reg(void *ctx, int tid, unsigned reg, void *buf, struct gdb
 	g->cpu = (unsigned)tid - 1;
 	if (reg >= g->arch.nregs)
 		return -EINVAL;
+	if (g->traceframe >= 0)
+		return gyve_glue_trace_reg(g, reg, buf);
 	if (reg >= g->desc->nregs) { /* orig_rax: no system call is under way */
 		memset(buf, 0xff, g->arch.regs[reg].bits / 8);
 		return 0;
@@ -81,18 +83,18 @@ static int glue_write_reg(void *ctx, int tid, unsigned reg, const void *buf, str
 	g->cpu = (unsigned)tid - 1;
 	if (reg >= g->arch.nregs)
 		return -EINVAL;
+	if (g->traceframe >= 0)
+		return give_err(out, &err, gyve_err_set(&err, -EROFS, "a frame of a trace cannot be changed"));
 	if (reg >= g->desc->nregs) /* orig_rax: gdb takes the system call back whenever it sets the pc */
 		return 0;
 	return give_err(out, &err, gyve_target_reg_set(g->target, g->cpu, &g->desc->regs[reg], buf, &err));
 }
 
-static ssize_t glue_read_mem(void *ctx, int tid, uint64_t addr, void *buf, size_t len, struct gdbstub_err *out)
+static ssize_t live_mem(struct gyve_glue *g, uint64_t addr, void *buf, size_t len, struct gdbstub_err *out)
 {
-	struct gyve_glue *g = ctx;
 	struct gyve_err err = {0};
 	ssize_t n;
 
-	g->cpu = (unsigned)tid - 1;
 	/* not when a client looks through memory, or fills a cache */
 	g->target->touch_devices = len <= TOUCH_MAX;
 	n = g->phys_mode ? gyve_target_read_phys(g->target, addr, buf, len, &err)
@@ -103,6 +105,20 @@ static ssize_t glue_read_mem(void *ctx, int tid, uint64_t addr, void *buf, size_
 	return n;
 }
 
+static ssize_t glue_read_mem(void *ctx, int tid, uint64_t addr, void *buf, size_t len, struct gdbstub_err *out)
+{
+	struct gyve_glue *g = ctx;
+	struct gyve_err err = {0};
+	ssize_t n = g->traceframe >= 0 ? gyve_glue_trace_mem(g, addr, buf, len) : -EAGAIN;
+
+	g->cpu = (unsigned)tid - 1;
+	if (n == -EAGAIN)
+		n = live_mem(g, addr, buf, len, out);
+	else if (n < 0)
+		n = give_err(out, &err, gyve_err_set(&err, (int)n, "the frame of the trace has nothing of it"));
+	return n;
+}
+
 static int glue_write_mem(void *ctx, int tid, uint64_t addr, const void *buf, size_t len, struct gdbstub_err *out)
 {
 	struct gyve_glue *g = ctx;
@@ -110,6 +126,8 @@ static int glue_write_mem(void *ctx, int tid, uint64_t addr, const void *buf, si
 	int ret;
 
 	g->cpu = (unsigned)tid - 1;
+	if (g->traceframe >= 0)
+		return give_err(out, &err, gyve_err_set(&err, -EROFS, "a frame of a trace cannot be changed"));
 	ret = g->phys_mode ? gyve_target_write_phys(g->target, addr, buf, len, &err)
 			   : gyve_target_write(g->target, g->cpu, addr, buf, len, &err);
 	return give_err(out, &err, ret);
@@ -393,6 +411,7 @@ static const struct gdbstub_ops glue_ops = {
 	.write_reg = glue_write_reg,
 	.read_mem = glue_read_mem,
 	.write_mem = glue_write_mem,
+	.tracing = &gyve_glue_tracing,
 	.insert_point = glue_insert_point,
 	.set_conditions = glue_set_conditions,
 	.set_commands = glue_set_commands,
@@ -430,6 +449,7 @@ int gyve_glue_init(struct gyve_glue *g, struct gyve_target *t)
 	memset(g, 0, sizeof(*g));
 	g->target = t;
 	g->image_fd = -1;
+	g->traceframe = -1;
 	g->cpu = t->last.cpu < t->ncpus ? t->last.cpu : 0;
 	t->look_cpu = t->describe_bits = 0; /* what the client before had chosen */
 	t->as_on = t->touch_devices = false;
@@ -445,6 +465,8 @@ int gyve_glue_init(struct gyve_glue *g, struct gyve_target *t)
 
 void gyve_glue_deinit(struct gyve_glue *g)
 {
+	if (g->stub && gyve_target_trace(g->target))
+		gyve_trace_client_gone(gyve_target_trace(g->target));
 	if (g->stub)
 		gdbstub_destroy(g->stub);
 	if (g->image_fd >= 0)

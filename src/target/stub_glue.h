@@ -17,6 +17,7 @@ struct gyve_glue {
 	bool killed;     /**< in the extended protocol: the end that comes is no reason to go */
 	char **run_args; /**< owned; NULL: those it had */
 	bool phys_mode;
+	int64_t traceframe;   /**< registers and memory are those of this frame; -1: of the guest */
 	bool resumed;         /**< this client let the guest run at least once */
 	unsigned cpu;         /**< whose view the last request used: monitor commands look through it */
 	uint8_t siginfo[128]; /**< as the client reads it now */
@@ -44,6 +45,13 @@ int gyve_glue_directory(void *ctx, const char *path, struct gdbstub_err *out);
 void gyve_glue_free_args(struct gyve_glue *g);
 /** What vRun asked for, with the guest stopped or ended; the client is told. False: it could not be done. */
 bool gyve_glue_start(struct gyve_glue *g);
+/* glue_trace.c */
+extern const struct gdbstub_trace_ops gyve_glue_tracing;
+int gyve_glue_trace_reg(struct gyve_glue *g, unsigned reg, void *buf);
+/** -EAGAIN: as the guest has it. */
+ssize_t gyve_glue_trace_mem(struct gyve_glue *g, uint64_t addr, void *buf, size_t len);
+/** qXfer:traceframe-info. */
+int gyve_glue_traceframe_info(struct gyve_glue *g, const void **ret, size_t *len);
 /** Tell the client about a stop; a crash brings its paragraph to the client's console first. */
 void gyve_glue_report(struct gyve_glue *g, const struct gyve_stop *stop);
 #endif

@@ -368,6 +368,11 @@ int gyve_target_point_remove(struct gyve_target *t, enum gyve_point_kind kind, g
 	return t->ops->point_remove ? t->ops->point_remove(t->ctx, kind, gva, len) : -ENOTSUP;
 }
 
+struct gyve_trace *gyve_target_trace(struct gyve_target *t)
+{
+	return t->ops->trace ? t->ops->trace(t->ctx) : NULL;
+}
+
 void gyve_target_points_clear(struct gyve_target *t)
 {
 	if (t->ops->points_clear)

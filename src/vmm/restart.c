@@ -106,7 +106,8 @@ void restart_deinit(struct gyve_vm *vm)
 static int reset_vcpu(struct gyve_vcpu *v, struct gyve_err *err)
 {
 	v->hit.kind = GYVE_STOP_NONE;
-	v->call.waits = v->agent_done = v->tracing_steps = false;
+	v->call.waits = v->agent_done = false;
+	v->trace_steps = 0;
 	v->told = v->told_watch = v->over = v->over_watch = v->done_watch = v->started = false;
 	v->regs.valid = v->dirty = 0;
 	int r = v->vm->ops->reset(v->b);

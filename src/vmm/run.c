@@ -6,6 +6,7 @@
  *
  * A vCPU that was told about a breakpoint goes on by stepping over it first, alone inside, with the bytes lifted. */
 #include "catch.h"
+#include "trace.h"
 
 #include "gyve/log.h"
 
@@ -165,8 +166,10 @@ static bool run_on(struct gyve_vcpu *v, bool over, struct gyve_stop *stop)
 		bp_lift(v, vcpu_pc(v));
 	if (soft || v->lift)
 		watch_before(v, &touch);
-	enum exit_result res =
-		run_once(v, soft || v->lift || over || first || v->act.act != GYVE_ACT_CONT, over || v->skip, stop);
+	enum exit_result res = run_once(v, soft || v->lift || over || first || v->trace_steps || v->act.act != GYVE_ACT_CONT,
+					over || v->skip, stop);
+	if (res == EXIT_MOVED && v->trace_steps)
+		trace_stepped(v);
 	if (first && res == EXIT_MOVED)
 		first_step_done(v);
 	if (v->agent_done && (res == EXIT_MOVED || vcpu_pc(v) != v->agent_pc))

@@ -199,6 +199,7 @@ int gyve_vm_create(const struct gyve_vm_options *opt, struct gyve_vm **ret, stru
 	vm->opt.boot.ncpus = vm->ncpus;
 	vm->event_fd = vm->text.fd = -1;
 	init_locks(vm);
+	vm->trace = trace_create(vm);
 	gyve_memmap_init(&vm->map);
 	int r = create(vm, err);
 	if (r < 0) {
@@ -226,7 +227,7 @@ void gyve_vm_destroy(struct gyve_vm *vm)
 	bp_deinit(vm);
 	restart_deinit(vm);
 	page_deinit(vm);
-	trace_deinit(vm);
+	trace_destroy(vm->trace);
 	text_deinit(vm);
 	if (vm->ram)
 		munmap(vm->ram, vm->layout.ram_len);

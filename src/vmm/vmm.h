@@ -102,8 +102,8 @@ struct gyve_vcpu {
 	bool agent_done; /**< what the points at agent_pc do beside stopping is done, and the instruction there is still to come
 			  */
 	gyve_gva_t agent_pc;
-	struct trace_cpu *trace; /**< trace_hit.c; NULL: it has met no tracepoint yet */
-	bool tracing_steps;      /**< a tracepoint wants the next steps, too */
+	uint64_t trace_steps; /**< still to be collected after a hit of the tracepoint trace_point */
+	unsigned trace_point; /**< index */
 };
 
 struct bp_exprs;   /* cond.c */
@@ -188,7 +188,7 @@ struct gyve_vm {
 		size_t len, cap;
 		int fd;
 	} text;                   /**< text.c */
-	struct gyve_trace *trace; /**< NULL: nobody has traced yet. Set once, while stopped */
+	struct gyve_trace *trace; /**< trace.c */
 	struct gyve_dev_host dev; /**< loop NULL: the platform has no devices */
 
 	/* the breakpoint book, under book_lock (recursive; taken after lock when both are held) */

@@ -377,6 +377,158 @@ static bool get_phys_mode(void *ctx)
 	return ((struct fake_target *)ctx)->phys_mode;
 }
 
+/* --- one tracepoint, three frames */
+
+static int trace_status(void *ctx, struct gdbstub_trace_status *ret)
+{
+	(void)ctx;
+	*ret = (struct gdbstub_trace_status){.end = "terror", .text = "no", .point = 2, .frames = 3, .size = 0x1000};
+	return 0;
+}
+
+static int trace_init(void *ctx, unsigned ng)
+{
+	struct fake_target *f = ctx;
+
+	f->tp.number = f->nactions = f->ntexts = 0;
+	return ng ? 0 : -EINVAL;
+}
+
+static int trace_define(void *ctx, const struct gdbstub_tracepoint *p, struct gdbstub_err *err)
+{
+	struct fake_target *f = ctx;
+
+	if (p->number == 0xff)
+		return complain(err, E2BIG, "too many");
+	f->tp = *p;
+	return 0;
+}
+
+static int trace_action(void *ctx, unsigned number, uint64_t addr, const struct gdbstub_trace_action *a,
+			struct gdbstub_err *err)
+{
+	struct fake_target *f = ctx;
+
+	if (number != f->tp.number || addr != f->tp.addr)
+		return complain(err, ENOENT, "no such tracepoint");
+	if (f->nactions < 8)
+		f->actions[f->nactions++] = *a;
+	return 0;
+}
+
+static int trace_text(void *ctx, unsigned number, uint64_t addr, const char *text, size_t len, struct gdbstub_err *err)
+{
+	struct fake_target *f = ctx;
+
+	(void)number, (void)addr, (void)err;
+	if (f->ntexts < 8 && len < 64) {
+		memcpy(f->texts[f->ntexts], text, len);
+		f->texts[f->ntexts++][len] = '\0';
+	}
+	return 0;
+}
+
+static int trace_variable(void *ctx, unsigned number, uint64_t initial, const char *name, struct gdbstub_err *err)
+{
+	(void)ctx, (void)number, (void)initial;
+	return *name ? 0 : complain(err, EINVAL, "no name");
+}
+
+static int trace_readonly(void *ctx, uint64_t start, uint64_t end, struct gdbstub_err *err)
+{
+	(void)ctx;
+	return start <= end ? 0 : complain(err, EINVAL, "backwards");
+}
+
+static int trace_enable(void *ctx, unsigned number, uint64_t addr, bool on)
+{
+	struct fake_target *f = ctx;
+
+	f->tp.enabled = on;
+	return number == f->tp.number && addr == f->tp.addr ? 0 : -ENOENT;
+}
+
+static int trace_option(void *ctx, enum gdbstub_trace_option option, uint64_t value)
+{
+	(void)ctx;
+	return option == GDBSTUB_TRACE_SIZE && value > 0x100000 ? -EINVAL : 0;
+}
+
+static int trace_start(void *ctx, struct gdbstub_err *err)
+{
+	(void)ctx, (void)err;
+	return 0;
+}
+
+static int trace_stop(void *ctx)
+{
+	(void)ctx;
+	return 0;
+}
+
+static bool trace_point(void *ctx, size_t i, struct gdbstub_tracepoint *ret)
+{
+	struct fake_target *f = ctx;
+
+	*ret = f->tp;
+	ret->cond.len = 0;
+	return i == 0 && f->tp.number;
+}
+
+static const char *trace_point_text(void *ctx, size_t i, size_t k)
+{
+	struct fake_target *f = ctx;
+	return i == 0 && k < f->ntexts ? f->texts[k] : NULL;
+}
+
+static const char *trace_var(void *ctx, size_t i, unsigned *number, uint64_t *initial)
+{
+	(void)ctx;
+	*number = 1, *initial = 0;
+	return i == 0 ? "now" : NULL;
+}
+
+static int trace_value(void *ctx, unsigned number, uint64_t *ret)
+{
+	(void)ctx;
+	*ret = 0x10;
+	return number == 1 ? 0 : -ENOENT;
+}
+
+static int64_t trace_find(void *ctx, const struct gdbstub_trace_find *f, unsigned *point)
+{
+	(void)ctx;
+	*point = 2;
+	return f->by == GDBSTUB_FIND_NUMBER ? (f->a < 3 ? (int64_t)f->a : -ENOENT) : f->a == 0x1000 ? 1 : -ENOENT;
+}
+
+static size_t trace_raw(void *ctx, uint64_t off, void *buf, size_t len)
+{
+	(void)ctx;
+	memset(buf, 0x5a, len < 4 ? len : 4);
+	return off ? 0 : len < 4 ? len : 4;
+}
+
+static const struct gdbstub_trace_ops fake_tracing = {
+	.status = trace_status,
+	.init = trace_init,
+	.define = trace_define,
+	.action = trace_action,
+	.text = trace_text,
+	.variable = trace_variable,
+	.readonly = trace_readonly,
+	.enable = trace_enable,
+	.option = trace_option,
+	.start = trace_start,
+	.stop = trace_stop,
+	.point = trace_point,
+	.point_text = trace_point_text,
+	.var = trace_var,
+	.value = trace_value,
+	.find = trace_find,
+	.raw = trace_raw,
+};
+
 const struct gdbstub_ops fake_ops = {
 	.threads = threads,
 	.thread_info = thread_info,
@@ -385,6 +537,7 @@ const struct gdbstub_ops fake_ops = {
 	.read_mem = read_mem,
 	.write_mem = write_mem,
 	.mem_region = mem_region,
+	.tracing = &fake_tracing,
 	.insert_point = insert_point,
 	.set_conditions = set_conditions,
 	.remove_point = remove_point,

@@ -33,6 +33,11 @@ struct fake_target {
 		bool used;
 	} points[FAKE_POINTS];
 	size_t nconditions, condition_bytes; /* of the last set_conditions */
+	struct gdbstub_tracepoint tp;        /* as defined last; number 0: none */
+	struct gdbstub_trace_action actions[8];
+	unsigned nactions;
+	char texts[8][64];
+	unsigned ntexts;
 	int open_files;
 	int resume_error; /**< what resume answers */
 };

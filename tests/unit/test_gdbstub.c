@@ -377,6 +377,86 @@ static void test_crc(void **state)
 	assert_int_equal(client_ask("qCRC:ffffffffffffff00,200")[0], 'E');
 }
 
+static void test_tracing(void **state)
+{
+	static const char *const bad[] = {"QTDP:1",
+					  "QTDP:1:1000:X:0:0",
+					  "QTDP:1:1000:E:0",
+					  "QTDP:1:1000:E:0:0:X2,22",
+					  "QTDP:-1:1000:R",
+					  "QTDP:-1:1000:Q",
+					  "QTDP:-1:1000:M1",
+					  "QTDP:-1:1000:X2,2",
+					  "QTDP:-1:1000:M-2,0,1",
+					  "QTDP:10000:1:E:0:0",
+					  "QTDV:1:0:2:61",
+					  "QTDV:1:0:0:6",
+					  "QTBuffer:circular:2",
+					  "QTBuffer:size:-2",
+					  "QTBuffer:size:",
+					  "QTFrame:pc",
+					  "QTFrame:range:1",
+					  "QTFrame:",
+					  "QTro:1",
+					  "QTEnable:1",
+					  "qTP:1",
+					  "qTV",
+					  "qTBuffer:0",
+					  "QTinit:",
+					  "QTDisconnected:",
+					  "QTDP:1:0:E:0:0:F5",
+					  "QTSave:61"};
+
+	(void)state;
+	assert_answer("QTinit", "OK");
+	assert_answer("QTDP:1:1000:E:2:3:X2,2227-", "OK");
+	assert_int_equal(fake.tp.steps, 2);
+	assert_int_equal(fake.tp.pass, 3);
+	assert_int_equal(fake.tp.cond.len, 2);
+	assert_answer("QTDP:-1:1000:R1ff-", "OK");
+	assert_answer("QTDP:-1:1000:M-1,2000,10M7,8,4-", "OK");
+	assert_answer("QTDP:-1:1000:SX2,2227", "OK");
+	assert_int_equal(fake.nactions, 4);
+	assert_int_equal(fake.actions[0].e.len, 2);
+	assert_int_equal(fake.actions[1].base, -1);
+	assert_int_equal(fake.actions[2].base, 7);
+	assert_int_equal(fake.actions[2].offset, 8);
+	assert_true(fake.actions[3].stepping && !fake.actions[2].stepping);
+	assert_answer("QTDPsrc:1:1000:at:0:4:6b6d6169", "OK");
+	assert_answer("qTfP", "T1:1000:E:2:3");
+	assert_answer("qTsP", "A1:1000:R1ff");
+	assert_answer("qTsP", "A1:1000:M-1,2000,10");
+	assert_answer("qTsP", "A1:1000:M7,8,4");
+	assert_answer("qTsP", "S1:1000:X2,2227");
+	assert_answer("qTsP", "Z1:1000:at:0:4:6b6d6169");
+	assert_answer("qTsP", "l");
+	assert_answer("qTfV", "1:0:1:6e6f77");
+	assert_answer("qTsV", "l");
+	assert_answer("qTV:1", "V10");
+	assert_answer("qTV:2", "U");
+	assert_answer("qTP:1:1000", "V0:0");
+	assert_answer("QTDV:2:5:0:78", "OK");
+	assert_answer("QTro:1000,2000:3000,4000", "OK");
+	assert_answer("QTDisable:1:1000", "OK");
+	assert_answer("QTBuffer:size:-1", "OK");
+	assert_answer("QTBuffer:circular:1", "OK");
+	assert_answer("QTBuffer:other:1", "");
+	assert_answer("QTStart", "OK");
+	assert_answer("QTStop", "OK");
+	assert_memory_equal(client_ask("qTStatus"), "T0;terror:6e6f:2;tframes:3;", 27);
+	assert_answer("QTFrame:2", "F2T2");
+	assert_answer("QTFrame:3", "F-1");
+	assert_answer("QTFrame:pc:1000", "F1T2");
+	assert_answer("QTFrame:outside:1:2", "F-1");
+	assert_answer("QTFrame:ffffffff", "OK");
+	assert_answer("qTBuffer:0,100", "5a5a5a5a");
+	assert_answer("qTBuffer:4,100", "l");
+	assert_answer("QTDP:ff:1000:E:0:0", "E.too many");
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		if (client_ask(bad[i])[0] != 'E')
+			fail_msg("%s", bad[i]);
+}
+
 static void test_conditions(void **state)
 {
 	(void)state;
@@ -448,7 +528,6 @@ static void test_supported(void **state)
 	assert_answer("T9", "E03");
 	client_ask("qSupported");
 	assert_answer("vMustReplyEmpty", "");
-	assert_answer("qTStatus", "");
 	assert_answer("qSymbol::", "OK");
 	assert_answer("QNonStop:0", "OK");
 	assert_int_equal(client_ask("QNonStop:1")[0], 'E');
@@ -760,6 +839,7 @@ int main(void)
 		T(test_search_random),
 		T(test_crc),
 		T(test_conditions),
+		T(test_tracing),
 		T(test_calls),
 		T(test_supported),
 		T(test_xfer),
