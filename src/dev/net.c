@@ -57,8 +57,30 @@ bool net_receive(struct gyve_net *n, const uint8_t *header, const uint8_t *frame
 	return true;
 }
 
-void net_send(struct gyve_net *n, const uint8_t *header, const uint8_t *frame, size_t len)
+/* Where the guest left it to us: the sum of everything from start on, which holds that of the pseudo header already. */
+static void complete_checksum(uint8_t *header, uint8_t *frame, size_t len)
 {
+	size_t start = get_le16(header + 6), at = start + get_le16(header + 8);
+	uint64_t sum = 0;
+
+	memset(header, 0, NET_HEADER);
+	if (start >= len || at + 2 > len)
+		return;
+	size_t i = start;
+	for (; i + 1 < len; i += 2)
+		sum += get_le16(frame + i);
+	if (i < len)
+		sum += frame[i];
+	while (sum >> 16)
+		sum = (sum & 0xffff) + (sum >> 16);
+	uint16_t whole = (uint16_t)~sum;
+	put_le16(frame + at, whole ? whole : 0xffff); /* UDP's 0 would mean none */
+}
+
+void net_send(struct gyve_net *n, uint8_t *header, uint8_t *frame, size_t len)
+{
+	if (header[0] & NET_NEEDS_CSUM && !n->checksums)
+		complete_checksum(header, frame, len);
 	if (n->pcap >= 0)
 		capture(n, frame, len);
 	n->ops->send(n, header, frame, len);

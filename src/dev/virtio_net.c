@@ -10,7 +10,7 @@
 
 enum { RX, TX, QUEUE_SIZE = 256, BATCH = 128 };
 enum { F_CSUM = 1 << 0, F_GUEST_CSUM = 1 << 1, F_MTU = 1 << 3, F_MAC = 1 << 5, F_MRG_RXBUF = 1 << 15, F_STATUS = 1 << 16 };
-enum { HDR_F_NEEDS_CSUM = 1, HDR_BUFFERS = 10 };
+enum { HDR_DATA_VALID = 2, HDR_BUFFERS = 10 };
 
 struct virtio_net {
 	struct virtio d; /* first */
@@ -63,10 +63,12 @@ static bool receive(void *card, const uint8_t *header, const uint8_t *frame, siz
 
 	if (!virtio_running(&n->d) || !q->enabled)
 		return true;
-	if (header && n->d.features & F_GUEST_CSUM)
+	if (header)
 		memcpy(hdr, header, HDR_BUFFERS);
-	hdr[0] &= HDR_F_NEEDS_CSUM | 2; /* a checksum to do, or one that is known to be right */
-	hdr[1] = 0;                     /* no segmentation was agreed on */
+	else
+		hdr[0] = HDR_DATA_VALID;
+	hdr[0] &= n->d.features & F_GUEST_CSUM ? NET_NEEDS_CSUM | HDR_DATA_VALID : 0;
+	memset(hdr + 1, 0, 5); /* no segmentation was agreed on */
 	put_le16(hdr + HDR_BUFFERS, 1);
 	for (size_t at = 0; at < NET_HEADER + len; count++) {
 		if (!next_buffers(n)) {
@@ -111,9 +113,9 @@ static void send_frame(struct virtio_net *n)
 	if (len < NET_HEADER + NET_FRAME_MIN || len > sizeof(n->frame))
 		return;
 	virtq_read(&n->tx, 0, n->frame, (size_t)len);
-	if (!(n->d.features & F_CSUM) || !(header[0] & HDR_F_NEEDS_CSUM))
+	if (!(n->d.features & F_CSUM) || !(header[0] & NET_NEEDS_CSUM))
 		memset(header, 0, NET_HEADER);
-	header[0] &= HDR_F_NEEDS_CSUM;
+	header[0] &= NET_NEEDS_CSUM;
 	memset(header + 1, 0, 5); /* no segmentation */
 	memset(header + HDR_BUFFERS, 0, 2);
 	net_send(n->net, header, n->frame + NET_HEADER, (size_t)len - NET_HEADER);
@@ -199,14 +201,10 @@ static const struct virtio_ops ops = {
 int virtio_net_create(struct virtio_net **ret, struct gyve_net *net, const struct gyve_dev_host *host)
 {
 	struct virtio_net *n = calloc(1, sizeof(*n));
-	uint64_t features = F_MTU | F_MAC | F_MRG_RXBUF | F_STATUS;
+	uint64_t features = F_CSUM | F_GUEST_CSUM | F_MTU | F_MAC | F_MRG_RXBUF | F_STATUS;
 
 	if (!n)
 		return -ENOMEM;
-	if (net->checksums)
-		features |= F_CSUM;
-	if (net->ops->partial)
-		features |= F_GUEST_CSUM;
 	n->net = net;
 	int r = virtio_init(&n->d, &ops, host, features, 2, QUEUE_SIZE);
 	if (r < 0) {
