@@ -52,6 +52,8 @@ GDBSTUB_HANDLER(supported)
 	if (s->ops->directory)
 		gdbstub_reply_fmt(s, ";QSetWorkingDir+");
 	gdbstub_reply_fmt(s, ";QThreadEvents+");
+	if (s->ops->set_nonstop && s->ops->thread_stop)
+		gdbstub_reply_fmt(s, ";QNonStop+");
 	if (s->ops->set_phys_mode)
 		gdbstub_reply_fmt(s, ";PhyMemMode+");
 	gdbstub_reply_end(s);
@@ -65,17 +67,6 @@ GDBSTUB_HANDLER(no_ack)
 	}
 	gdbstub_reply(s, "OK"); /* the last one that is acknowledged */
 	s->no_ack = true;
-}
-
-GDBSTUB_HANDLER(non_stop)
-{
-	gdbstub_cur_expect(c, ':');
-	if (gdbstub_cur_is(c, "0"))
-		gdbstub_reply(s, "OK");
-	else if (gdbstub_cur_is(c, "1"))
-		gdbstub_reply_error(s, EOPNOTSUPP, "all threads stop together here");
-	else
-		gdbstub_reply_malformed(s);
 }
 
 GDBSTUB_HANDLER(must_reply_empty)

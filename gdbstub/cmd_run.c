@@ -59,9 +59,8 @@ static void put_expedited(struct gdbstub *s, int tid)
 	}
 }
 
-void gdbstub_send_stop(struct gdbstub *s, const struct gdbstub_stop *stop)
+void gdbstub_put_stop(struct gdbstub *s, const struct gdbstub_stop *stop)
 {
-	gdbstub_reply_begin(s);
 	if (stop->kind == GDBSTUB_STOP_EXITED) {
 		gdbstub_reply_fmt(s, "W%02x", (unsigned)stop->code & 0xff);
 		s->gone = s->extended;
@@ -69,13 +68,19 @@ void gdbstub_send_stop(struct gdbstub *s, const struct gdbstub_stop *stop)
 		gdbstub_reply_fmt(s, "X%02x", (unsigned)stop->signal & 0xff);
 		s->gone = s->extended;
 	} else {
-		/* the client takes this thread for the selected one from now on */
-		s->g_tid = stop->tid;
+		if (!s->nonstop) /* the client takes this thread for the selected one from now on */
+			s->g_tid = stop->tid;
 		gdbstub_reply_fmt(s, "T%02xthread:%x;", (unsigned)stop->signal & 0xff, (unsigned)stop->tid);
 		put_reason(s, stop);
 		put_expedited(s, stop->tid);
 		gdbstub_lldb_stop(s, stop);
 	}
+}
+
+void gdbstub_send_stop(struct gdbstub *s, const struct gdbstub_stop *stop)
+{
+	gdbstub_reply_begin(s);
+	gdbstub_put_stop(s, stop);
 	gdbstub_reply_end(s);
 }
 
@@ -104,7 +109,9 @@ GDBSTUB_HANDLER(reason)
 	if (!gdbstub_cur_done(c))
 		gdbstub_reply_malformed(s);
 	else if (s->gone)
-		gdbstub_reply(s, "W00");
+		gdbstub_reply(s, s->nonstop ? "OK" : "W00");
+	else if (s->nonstop)
+		gdbstub_list_stops(s);
 	else
 		gdbstub_tell_reason(s);
 }
@@ -140,6 +147,14 @@ static void resume(struct gdbstub *s, const struct gdbstub_resume *plan, size_t 
 	struct gdbstub_err err = {0};
 	int ret;
 
+	if (s->nonstop) {
+		ret = s->gone ? -ESRCH : s->ops->resume(s->ctx, plan, n, &err);
+		if (ret < 0)
+			gdbstub_reply_op_error(s, ret, &err);
+		else
+			gdbstub_reply(s, "OK");
+		return;
+	}
 	if (!anything_runs(plan, n)) {
 		gdbstub_reply_error(s, EINVAL, "no thread would run, so none would ever stop");
 		return;
@@ -207,7 +222,9 @@ static void old_packet(struct gdbstub *s, struct gdbstub_cur *c, enum gdbstub_ac
 		gdbstub_reply_malformed(s);
 		return;
 	}
-	if (!has_addr || set_pc(s, addr))
+	if (s->nonstop)
+		gdbstub_reply_error(s, EOPNOTSUPP, "non-stop takes vCont");
+	else if (!has_addr || set_pc(s, addr))
 		resume_old(s, act, signal);
 }
 
@@ -324,7 +341,7 @@ GDBSTUB_HANDLER(ctrl_c)
 		return;
 	}
 	gdbstub_reply(s, "OK");
-	if (s->running)
+	if (s->running || (s->nonstop && !s->gone))
 		s->ops->interrupt(s->ctx);
 }
 

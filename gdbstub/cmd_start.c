@@ -157,7 +157,10 @@ GDBSTUB_HANDLER(vattach)
 		return;
 	}
 	s->gone = s->started = false;
-	gdbstub_tell_reason(s);
+	if (s->nonstop) /* the client stops what it wants to see */
+		gdbstub_reply(s, s->ops->set_nonstop(s->ctx, true) < 0 ? "E01" : "OK");
+	else
+		gdbstub_tell_reason(s);
 }
 
 /* --- settings for it */

@@ -51,7 +51,7 @@ static const struct row {
 	{"QEnvironmentReset", gdbstub_cmd_env_reset, PKT_RUNNING, NEEDS(environment)},
 	{"QEnvironmentUnset", gdbstub_cmd_env_unset, PKT_RUNNING, NEEDS(environment)},
 	{"QListThreadsInStopReply", gdbstub_cmd_list_in_stop, PKT_RUNNING, 0},
-	{"QNonStop", gdbstub_cmd_non_stop, PKT_RUNNING, 0},
+	{"QNonStop", gdbstub_cmd_non_stop, 0, 0},
 	{"QRestoreRegisterState", gdbstub_cmd_restore_regs, PKT_THREAD, NEEDS(write_reg)},
 	{"QSaveRegisterState", gdbstub_cmd_save_regs, PKT_THREAD, NEEDS(read_reg)},
 	{"QSetWorkingDir", gdbstub_cmd_directory, PKT_RUNNING, NEEDS(directory)},
@@ -84,7 +84,7 @@ static const struct row {
 	{"qMemoryRegionInfo", gdbstub_cmd_memory_region, PKT_RUNNING, NEEDS(mem_region)},
 	{"qOffsets", gdbstub_cmd_offsets, PKT_RUNNING, NEEDS(offsets)},
 	{"qProcessInfo", gdbstub_cmd_process_info, PKT_RUNNING, 0},
-	{"qRcmd", gdbstub_cmd_monitor, 0, NEEDS(monitor)},
+	{"qRcmd", gdbstub_cmd_monitor, PKT_RUNNING, NEEDS(monitor)},
 	{"qRegisterInfo", gdbstub_cmd_register_info, PKT_RUNNING | PKT_NUMBER, 0},
 	{"qSearch", gdbstub_cmd_search, PKT_RUNNING, NEEDS(read_mem)},
 	{"qSupported", gdbstub_cmd_supported, PKT_RUNNING, 0},
@@ -113,6 +113,7 @@ static const struct row {
 	{"vKill", gdbstub_cmd_vkill, PKT_RUNNING, 0},
 	{"vMustReplyEmpty", gdbstub_cmd_must_reply_empty, PKT_RUNNING, 0},
 	{"vRun", gdbstub_cmd_vrun, PKT_SILENT, NEEDS(start)},
+	{"vStopped", gdbstub_cmd_stopped, PKT_RUNNING, NEEDS(set_nonstop)},
 };
 
 static size_t name_length(const char *data, size_t len)

@@ -104,7 +104,7 @@ static void idle_byte(struct gdbstub *s, char c)
 			gdbstub_buf_add(&s->out, s->last.data, s->last.len);
 		break;
 	case '\x03':
-		if (s->running && s->ops->interrupt)
+		if ((s->running || (s->nonstop && !s->gone)) && s->ops->interrupt)
 			s->ops->interrupt(s->ctx);
 		break;
 	}

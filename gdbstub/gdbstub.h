@@ -189,8 +189,13 @@ struct gdbstub_ops {
 	int (*catch_calls)(void *ctx, bool on, const uint32_t *numbers, size_t n, struct gdbstub_err *err);
 	/** One entry for every thread. The stop arrives later by gdbstub_report_stop(). */
 	int (*resume)(void *ctx, const struct gdbstub_resume *r, size_t n, struct gdbstub_err *err);
-	/** ^C. */
+	/** ^C. Non-stop: one thread is enough. */
 	void (*interrupt)(void *ctx);
+	/** Non-stop or all-stop from now on; what thread_stop says is asked anew. NULL: all-stop only. Non-stop: resume leaves
+	 * threads with GDBSTUB_NONE as they are, stops those with GDBSTUB_STOP, and each stop of a thread arrives by itself. */
+	int (*set_nonstop)(void *ctx, bool on);
+	/** Non-stop: how tid has stopped; -EBUSY when it runs. */
+	int (*thread_stop)(void *ctx, int tid, struct gdbstub_stop *ret);
 	/** Why it is stopped now ('?'); -EBUSY when running. */
 	int (*stop_reason)(void *ctx, struct gdbstub_stop *ret);
 	/** D: points are already removed by ops->clear_points; let it run. */
@@ -237,8 +242,13 @@ int gdbstub_feed(struct gdbstub *s, const void *buf, size_t len);
 /** Queued output: pointer and length, valid until the next call; then say how much was sent. */
 size_t gdbstub_output(struct gdbstub *s, const void **buf);
 void gdbstub_sent(struct gdbstub *s, size_t len);
-/** The target stopped (once per resume). */
+/** The target stopped (once per resume); non-stop: a thread did, or the target has ended. */
 void gdbstub_report_stop(struct gdbstub *s, const struct gdbstub_stop *stop);
+/** Is a stop to be reported: is the client waiting for one, or non-stop? */
+bool gdbstub_wants_stops(const struct gdbstub *s);
+bool gdbstub_nonstop(const struct gdbstub *s);
+/** Non-stop: has the client acknowledged all stops it was told? */
+bool gdbstub_all_told(const struct gdbstub *s);
 /** Instead of the stop that a start was to bring. */
 void gdbstub_report_refusal(struct gdbstub *s, int code, const char *text);
 /** Does the client speak the extended protocol: does the session outlive the guest? */

@@ -51,7 +51,11 @@ struct gdbstub {
 	bool over;    /**< no more packets are taken */
 	bool detached;
 	bool extended;
-	bool gone;         /**< extended: there is no guest, as far as the client is concerned */
+	bool gone; /**< extended: there is no guest, as far as the client is concerned */
+	bool nonstop;
+	struct gdbstub_stop *stops; /**< non-stop: the first has been told and waits for vStopped, the others are to be told */
+	size_t nstops, max_stops;
+	bool more_stops;   /**< behind the first all of them are news: see gdbstub_list_stops() */
 	bool silent_start; /**< the stop waited for is R's, which is not told */
 	bool started;      /**< the client started it by vRun: it is not just attached to it */
 	bool in_monitor;
@@ -116,6 +120,9 @@ void gdbstub_reply_op_error(struct gdbstub *s, int code, const struct gdbstub_er
 void gdbstub_reply_malformed(struct gdbstub *s);
 /** The part [off, off+want) of an object, as qXfer wants it. */
 void gdbstub_reply_xfer(struct gdbstub *s, const void *data, size_t len, uint64_t off, uint64_t want);
+/** A notification: begun, its body put, and ended. It is never acknowledged. */
+void gdbstub_notify_begin(struct gdbstub *s);
+void gdbstub_notify_end(struct gdbstub *s);
 /** One character outside packets: '+', '-'. */
 void gdbstub_out_char(struct gdbstub *s, char c);
 
@@ -127,7 +134,15 @@ void gdbstub_announce_objects(struct gdbstub *s);
 /** Append what tracing there is to the open reply of qSupported. */
 void gdbstub_announce_tracing(struct gdbstub *s);
 
+/* cmd_nonstop.c */
+/** Tell of it, now or after those before it. */
+void gdbstub_notify_stop(struct gdbstub *s, const struct gdbstub_stop *stop);
+/** '?': tell of all threads that are stopped, the first at once. */
+void gdbstub_list_stops(struct gdbstub *s);
+
 /* cmd_run.c */
+/** Of a stop reply, the packet's body. */
+void gdbstub_put_stop(struct gdbstub *s, const struct gdbstub_stop *stop);
 /** Why it is stopped, to '?' and vAttach; where it runs, stop it first. */
 void gdbstub_tell_reason(struct gdbstub *s);
 void gdbstub_send_stop(struct gdbstub *s, const struct gdbstub_stop *stop);
@@ -183,6 +198,7 @@ GDBSTUB_HANDLER(catch_calls);
 GDBSTUB_HANDLER(supported);
 GDBSTUB_HANDLER(no_ack);
 GDBSTUB_HANDLER(non_stop);
+GDBSTUB_HANDLER(stopped);
 GDBSTUB_HANDLER(current_thread);
 GDBSTUB_HANDLER(first_threads);
 GDBSTUB_HANDLER(next_threads);

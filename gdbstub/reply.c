@@ -116,13 +116,21 @@ static uint8_t checksum(const char *p, size_t n)
 	return sum;
 }
 
-void gdbstub_reply_end(struct gdbstub *s)
+void gdbstub_notify_begin(struct gdbstub *s)
+{
+	gdbstub_out_char(s, '%');
+	s->reply_start = s->out.len;
+	gdbstub_buf_str(&s->out, "Stop:");
+}
+
+/* Returns the length of the body; 0: out of memory. */
+static size_t close_body(struct gdbstub *s)
 {
 	size_t len = s->out.len - s->reply_start;
 	char tail[4];
 
 	if (s->out.failed)
-		return;
+		return 0;
 	if (len > GDBSTUB_PACKET_SIZE) {
 		s->out.len = s->reply_start;
 		gdbstub_reply_raw(s, "E4b", 3); /* EOVERFLOW */
@@ -132,8 +140,22 @@ void gdbstub_reply_end(struct gdbstub *s)
 		s->trace(s->trace_ctx, '>', s->out.data + s->reply_start, len);
 	snprintf(tail, sizeof(tail), "#%02x", checksum(s->out.data + s->reply_start, len));
 	gdbstub_reply_raw(s, tail, 3);
+	return len;
+}
+
+void gdbstub_notify_end(struct gdbstub *s)
+{
+	close_body(s);
+}
+
+void gdbstub_reply_end(struct gdbstub *s)
+{
+	size_t len = close_body(s);
+
+	if (s->out.failed)
+		return;
 	s->replied = true;
-	if (s->no_ack || s->out.failed)
+	if (s->no_ack)
 		return;
 	s->last.len = 0;
 	gdbstub_buf_add(&s->last, s->out.data + s->reply_start - 1, len + 4);

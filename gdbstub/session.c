@@ -41,6 +41,7 @@ void gdbstub_destroy(struct gdbstub *s)
 	free(s->tids);
 	free(s->told);
 	free(s->xml);
+	free(s->stops);
 	free(s);
 }
 
@@ -78,6 +79,8 @@ void gdbstub_sent(struct gdbstub *s, size_t len)
 
 void gdbstub_report_stop(struct gdbstub *s, const struct gdbstub_stop *stop)
 {
+	if (!s->running && s->nonstop && !s->over)
+		gdbstub_notify_stop(s, stop);
 	if (!s->running || s->over)
 		return;
 	s->running = false;

@@ -15,6 +15,11 @@ struct gyve_target_ops {
 	/** Registers of a stopped vCPU; borrowed until resume, NULL on error. */
 	struct gyve_regs *(*regs)(void *ctx, unsigned cpu, unsigned groups);
 	void (*regs_dirty)(void *ctx, unsigned cpu, unsigned groups);
+	bool (*cpu_stopped)(void *ctx, unsigned cpu); /**< NULL: as stopped() */
+	/** Of a vCPU that may run; as gyve_vcpu_peek(). */
+	int (*peek)(void *ctx, unsigned cpu, unsigned groups, struct gyve_regs *ret);
+	void (*nonstop)(void *ctx, bool on); /**< as gyve_run_nonstop() */
+	void (*interrupt_one)(void *ctx);
 	int (*describe)(void *ctx, unsigned cpu, char *buf, size_t size);
 	int (*resume)(void *ctx, const struct gyve_resume *actions);
 	void (*interrupt)(void *ctx);
@@ -95,6 +100,8 @@ int gyve_target_dump(struct gyve_target *t, const char *path, const struct gyve_
 void gyve_target_note_boot(struct gyve_target *t);
 
 bool gyve_target_stopped(const struct gyve_target *t);
+/** Is this vCPU stopped, alone (non-stop) or with all? */
+bool gyve_target_cpu_stopped(const struct gyve_target *t, unsigned cpu);
 /** -EBUSY: it runs; -ESRCH: no such vCPU; -EIO: the host refused. *ret is borrowed until resume. */
 int gyve_target_regs(struct gyve_target *t, unsigned cpu, unsigned groups, struct gyve_regs **ret, struct gyve_err *err);
 /** One register by row, row->bits / 8 bytes. -ENODATA: not available. */
@@ -102,7 +109,7 @@ int gyve_target_reg_get(struct gyve_target *t, unsigned cpu, const struct gyve_r
 /** -EROFS: the row is read-only. */
 int gyve_target_reg_set(struct gyve_target *t, unsigned cpu, const struct gyve_reg_row *row, const void *buf,
 			struct gyve_err *err);
-/** Paging state of a stopped vCPU. */
+/** Paging state of a vCPU; where it runs, as it is at this moment. */
 int gyve_target_mmu(struct gyve_target *t, unsigned cpu, struct gyve_mmu *ret, struct gyve_err *err);
 /** Where gva lies now: the live walk, else (until the guest changes its root) the segment it was loaded to; *by_layout says
  * which. -EFAULT with the failed walk in w. */
@@ -122,7 +129,7 @@ int gyve_target_write_phys(struct gyve_target *t, gyve_gpa_t gpa, const void *bu
 int gyve_target_device(struct gyve_target *t, unsigned cpu, bool pio, bool write, uint64_t addr, void *buf, unsigned len,
 		       struct gyve_err *err);
 
-/** actions[ncpus]. -EBUSY: it runs already; -ENOTSUP: it cannot run. */
+/** actions[ncpus], as gyve_run_resume(). -EBUSY: it runs already; -ENOTSUP: it cannot run. */
 int gyve_target_resume(struct gyve_target *t, const struct gyve_resume *actions, struct gyve_err *err);
 /** Every vCPU goes on. */
 int gyve_target_continue(struct gyve_target *t);

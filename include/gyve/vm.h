@@ -21,6 +21,7 @@ enum gyve_stop_kind {
 	GYVE_STOP_CATCH,       /**< it has taken an exception: pc is the handler's first instruction */
 	GYVE_STOP_CALL,        /**< it makes hypercall number `code`, which is carried out when the vCPU goes on */
 	GYVE_STOP_CALL_RETURN, /**< that is done */
+	GYVE_STOP_PAUSE,       /**< non-stop: this vCPU was asked to stop */
 };
 /** Exceptions that can be made to stop it. */
 enum gyve_catch {
@@ -44,7 +45,13 @@ struct gyve_stop {
 
 enum gyve_point_kind { GYVE_POINT_SW, GYVE_POINT_HW, GYVE_POINT_WRITE, GYVE_POINT_READ, GYVE_POINT_ACCESS }; /* Z0..Z4 */
 
-enum gyve_action { GYVE_ACT_NONE, /**< stays parked */ GYVE_ACT_CONT, GYVE_ACT_STEP, GYVE_ACT_RANGE };
+enum gyve_action {
+	GYVE_ACT_NONE, /**< stays parked */
+	GYVE_ACT_CONT,
+	GYVE_ACT_STEP,
+	GYVE_ACT_RANGE,
+	GYVE_ACT_STOP, /**< non-stop: it shall stop, as GYVE_STOP_PAUSE */
+};
 struct gyve_resume {
 	enum gyve_action act;
 	gyve_gva_t start, end; /**< RANGE: step while pc in [start, end) */
@@ -106,9 +113,19 @@ bool gyve_run_take_stop(struct gyve_vm *vm, struct gyve_stop *ret);
 bool gyve_run_stopped(struct gyve_vm *vm);
 /** Ask all vCPUs to stop; the stop is reported as INTERRUPT unless something else came first. */
 void gyve_run_interrupt(struct gyve_vm *vm);
-/** Resume: actions[ncpus]. -EBUSY when not stopped, -ESRCH when the guest has ended. A pending second hit is reported at once.
- */
+/** Resume: actions[ncpus]; NULL: as before the stop. -EBUSY when not stopped, -ESRCH when the guest has ended. A pending second
+ * hit is reported at once. Non-stop: of vCPUs that are stopped; NONE leaves each as it is. */
 int gyve_run_resume(struct gyve_vm *vm, const struct gyve_resume *actions);
+/** Non-stop: from now on a vCPU that has something to tell stops alone, the others go on, and each such stop is taken by
+ * itself. gyve_run_stopped() is then true only when all of them have been stopped from outside (gyve_run_interrupt(), an end).
+ * Off: those that are stopped go on, unless all are. */
+void gyve_run_nonstop(struct gyve_vm *vm, bool on);
+/** Is this one stopped, alone or with all? */
+bool gyve_vcpu_stopped(struct gyve_vm *vm, unsigned cpu);
+/** Non-stop: the first vCPU that runs stops, as GYVE_STOP_INTERRUPT. */
+void gyve_run_interrupt_one(struct gyve_vm *vm);
+/** Registers of a vCPU whether or not it runs: then all wait for the moment that it takes. -EIO: the host refused. */
+int gyve_vcpu_peek(struct gyve_vm *vm, unsigned cpu, unsigned groups, struct gyve_regs *ret);
 /** End the guest: every vCPU thread leaves; a STOP_EXIT with code is reported if none was. */
 void gyve_run_kill(struct gyve_vm *vm, int code);
 /** What the guest is given when it is next reset, copied; NULL: what it was given at first. -ENOMEM. */

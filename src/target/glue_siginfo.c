@@ -98,11 +98,11 @@ static struct info info_of(struct gyve_target *t, const struct gyve_stop *stop)
 
 int gyve_glue_siginfo(struct gyve_glue *g, int tid, const void **ret, size_t *len)
 {
-	const struct gyve_stop *stop = &g->target->last;
+	const struct gyve_stop *stop = tid > 0 ? gyve_glue_thread(g, tid) : NULL;
 	struct info i = {0};
 
 	if (tid > 0) {
-		if (!gyve_target_stopped(g->target))
+		if (!stop)
 			return -EBUSY;
 		if (stop->cpu + 1 == (unsigned)tid) /* the others got no signal */
 			i = info_of(g->target, stop);

@@ -73,6 +73,7 @@ bool gyve_glue_start(struct gyve_glue *g)
 	}
 	g->resumed = false;
 	gyve_glue_report(g, &t->last);
+	gyve_glue_report_others(g);
 	return true;
 }
 

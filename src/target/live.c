@@ -11,6 +11,26 @@ static bool live_stopped(void *ctx)
 	return gyve_run_stopped(ctx);
 }
 
+static bool live_cpu_stopped(void *ctx, unsigned cpu)
+{
+	return gyve_vcpu_stopped(ctx, cpu);
+}
+
+static int live_peek(void *ctx, unsigned cpu, unsigned groups, struct gyve_regs *ret)
+{
+	return gyve_vcpu_peek(ctx, cpu, groups, ret);
+}
+
+static void live_nonstop(void *ctx, bool on)
+{
+	gyve_run_nonstop(ctx, on);
+}
+
+static void live_interrupt_one(void *ctx)
+{
+	gyve_run_interrupt_one(ctx);
+}
+
 static struct gyve_regs *live_regs(void *ctx, unsigned cpu, unsigned groups)
 {
 	return gyve_vcpu_regs(ctx, cpu, groups);
@@ -168,6 +188,10 @@ static const char *live_call_row(void *ctx, size_t i, uint32_t *number)
 static const struct gyve_target_ops live_ops = {
 	.name = "live",
 	.stopped = live_stopped,
+	.cpu_stopped = live_cpu_stopped,
+	.peek = live_peek,
+	.nonstop = live_nonstop,
+	.interrupt_one = live_interrupt_one,
 	.regs = live_regs,
 	.regs_dirty = live_regs_dirty,
 	.describe = live_describe,

@@ -14,7 +14,7 @@ static int reg(struct mon *m, enum gyve_irq_part part, uint32_t off, uint64_t *r
 	*ret = 0;
 	if (!m->t->ops->irq_reg)
 		return gyve_err_set(m->err, -ENOTSUP, "this target has no interrupt controller");
-	if (!gyve_target_stopped(m->t))
+	if (!gyve_target_cpu_stopped(m->t, m->cpu))
 		return gyve_err_set(m->err, -EBUSY, "the guest is running");
 	r = m->t->ops->irq_reg(m->t->ctx, m->cpu, part, off, ret);
 	return r < 0 ? gyve_err_set(m->err, r, "the host does not give register 0x%" PRIx32 " of the interrupt controller", off)

@@ -235,8 +235,6 @@ int mon_search(struct mon *m)
 		ret = mon_number(m, word, "length", UINT64_MAX, &len);
 	if (ret == 0)
 		ret = parse_pattern(m, pattern, &f.len);
-	if (ret == 0 && !gyve_target_stopped(m->t) && !f.phys)
-		ret = gyve_err_set(m->err, -EBUSY, "the guest is running");
 	return ret < 0 ? ret : find_all(&f, at, len);
 }
 

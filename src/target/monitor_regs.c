@@ -124,7 +124,7 @@ int mon_msr(struct mon *m)
 
 	if (!m->t->ops->msr)
 		return gyve_err_set(m->err, -ENOTSUP, "this target has only the registers gdb shows");
-	if (!gyve_target_stopped(m->t))
+	if (!gyve_target_cpu_stopped(m->t, m->cpu))
 		return gyve_err_set(m->err, -EBUSY, "the guest is running");
 	if (!mon_word(m, word, sizeof(word)))
 		return list_msrs(m);

@@ -41,7 +41,8 @@ struct session {
 	bool clear_due; /**< a client was lost while the guest ran: its points go at the next stop, which we asked for */
 	bool dump_due;  /**< a dump was asked for while the guest ran: at the stop, which we asked for */
 	bool ended, quitting;
-	bool dead; /**< the guest has ended, but its client may start it again */
+	bool leaving; /**< and it has only to acknowledge that */
+	bool dead;    /**< the guest has ended, but its client may start it again */
 	struct gyve_stop end;
 };
 
@@ -434,9 +435,9 @@ static void on_dump_request(struct session *x)
 /* The stop that a request for a dump asked for, or what came first. true: nobody else has to know of it. */
 static bool dump_at_stop(struct session *x, const struct gyve_stop *stop, const struct gyve_stop *before)
 {
-	bool due = x->dump_due;
+	bool due = x->dump_due && gyve_target_stopped(x->serve->target); /* non-stop: not one vCPU's stop */
 
-	x->dump_due = false;
+	x->dump_due = x->dump_due && !due;
 	if (stop->kind == GYVE_STOP_CRASH)
 		dump(x, "crash", stop);
 	else if (stop->kind == GYVE_STOP_EXIT && before->kind != GYVE_STOP_CRASH)
@@ -446,9 +447,7 @@ static bool dump_at_stop(struct session *x, const struct gyve_stop *stop, const 
 	if (!due || stop->kind != GYVE_STOP_INTERRUPT || x->attaching || x->clear_due)
 		return false;
 	x->serve->target->last = *before;
-	if (x->connected) /* as its client wanted: one may step, others stand */
-		return gyve_target_resume(x->serve->target, x->glue.actions, NULL) == 0;
-	return gyve_target_continue(x->serve->target) == 0;
+	return gyve_target_resume(x->serve->target, NULL, NULL) == 0; /* as its client wanted: one may step, others stand */
 }
 
 /* By the extended protocol, and the client knows of this end or has asked for it. */
@@ -457,7 +456,7 @@ static bool may_start_again(const struct session *x)
 	const struct gdbstub *stub = x->connected ? x->glue.stub : NULL;
 
 	return stub && !x->quitting && gdbstub_extended(stub) &&
-	       (x->glue.killed || x->glue.run_due || gdbstub_running(stub) || gdbstub_gone(stub));
+	       (x->glue.killed || x->glue.run_due || gdbstub_wants_stops(stub) || gdbstub_gone(stub));
 }
 
 /* vRun waits for the guest to stop, and for that stop to be taken. */
@@ -470,6 +469,15 @@ static void start_again(struct session *x)
 	if (gyve_glue_start(&x->glue))
 		x->dead = false;
 	flush_some(x);
+}
+
+/* Non-stop: the client will answer to the notification of the end, and be confused if nobody is there. */
+static void wait_for_acknowledgement(struct session *x)
+{
+	if (!x->ended || !x->glue.nonstop || x->quitting)
+		return;
+	x->ended = false;
+	x->dead = x->leaving = true;
 }
 
 static void on_stop(struct session *x)
@@ -498,9 +506,12 @@ static void on_stop(struct session *x)
 			t->last.kind = GYVE_STOP_NONE;
 		return;
 	}
-	if (x->connected && gdbstub_running(x->glue.stub)) {
+	if (x->connected && gdbstub_wants_stops(x->glue.stub)) {
 		gyve_glue_report(&x->glue, &stop);
+		wait_for_acknowledgement(x);
 		flush_some(x);
+		if (x->glue.nonstop && stop.kind != GYVE_STOP_EXIT && gyve_target_stopped(t))
+			gyve_target_resume(t, NULL, NULL); /* only one of them has to stand */
 	} else if (x->connected && !gdbstub_gone(x->glue.stub)) {
 		return; /* it did not ask to run: "monitor quit"; '?' tells it */
 	} else if (stop.kind == GYVE_STOP_CRASH) {
@@ -568,6 +579,7 @@ int gyve_server_run(struct gyve_server *s, const struct gyve_serve *serve, struc
 			end_session(&x);
 		if (!x.ended)
 			start_again(&x);
+		x.ended |= x.leaving && x.connected && gdbstub_all_told(x.glue.stub);
 		if (p[P_LISTEN].revents)
 			accept_client(&x);
 	}

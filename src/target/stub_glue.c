@@ -201,6 +201,8 @@ static struct gyve_resume translate_action(const struct gdbstub_resume *r)
 		return (struct gyve_resume){.act = GYVE_ACT_STEP};
 	case GDBSTUB_RANGE:
 		return (struct gyve_resume){.act = GYVE_ACT_RANGE, .start = r->start, .end = r->end};
+	case GDBSTUB_STOP:
+		return (struct gyve_resume){.act = GYVE_ACT_STOP};
 	default:
 		return (struct gyve_resume){.act = GYVE_ACT_NONE};
 	}
@@ -216,7 +218,10 @@ static int glue_resume(void *ctx, const struct gdbstub_resume *r, size_t n, stru
 	for (size_t i = 0; i < n; i++)
 		if (r[i].tid > 0 && (unsigned)r[i].tid <= g->target->ncpus)
 			g->actions[r[i].tid - 1] = translate_action(&r[i]);
-	ret = gyve_target_resume(g->target, g->actions, &err);
+	for (unsigned i = 0; !g->nonstop && i < g->target->ncpus; i++)
+		if (g->actions[i].act == GYVE_ACT_STOP)
+			g->actions[i].act = GYVE_ACT_NONE;
+	ret = g->nonstop ? gyve_glue_resume_nonstop(g, &err) : gyve_target_resume(g->target, g->actions, &err);
 	if (ret == 0)
 		g->resumed = true;
 	else if (ret == -ENOTSUP) { /* clients show an error's number only */
@@ -228,10 +233,15 @@ static int glue_resume(void *ctx, const struct gdbstub_resume *r, size_t n, stru
 
 static void glue_interrupt(void *ctx)
 {
-	gyve_target_interrupt(((struct gyve_glue *)ctx)->target);
+	struct gyve_glue *g = ctx;
+
+	if (g->nonstop)
+		g->target->ops->interrupt_one(g->target->ctx);
+	else
+		gyve_target_interrupt(g->target);
 }
 
-static void translate_stop(struct gyve_target *t, const struct gyve_stop *stop, struct gdbstub_stop *ret)
+void gyve_glue_translate_stop(struct gyve_target *t, const struct gyve_stop *stop, struct gdbstub_stop *ret)
 {
 	static const struct {
 		enum gdbstub_stop_kind kind;
@@ -250,6 +260,7 @@ static void translate_stop(struct gyve_target *t, const struct gyve_stop *stop, 
 		[GYVE_STOP_CATCH] = {GDBSTUB_STOP_SIGNAL, SIG_TRAP},
 		[GYVE_STOP_CALL] = {GDBSTUB_STOP_SIGNAL, SIG_TRAP},
 		[GYVE_STOP_CALL_RETURN] = {GDBSTUB_STOP_CALL_RETURN, SIG_TRAP},
+		[GYVE_STOP_PAUSE] = {GDBSTUB_STOP_SIGNAL, 0},
 	};
 	memset(ret, 0, sizeof(*ret));
 	ret->kind = table[stop->kind].kind;
@@ -273,22 +284,26 @@ static int glue_stop_reason(void *ctx, struct gdbstub_stop *ret)
 
 	if (!gyve_target_stopped(g->target))
 		return -EBUSY;
-	translate_stop(g->target, &g->target->last, ret);
+	gyve_glue_translate_stop(g->target, &g->target->last, ret);
 	return 0;
 }
 
 static int glue_detach(void *ctx)
 {
 	struct gyve_glue *g = ctx;
+	int code;
 
 	if (!g->target->ops->resume) /* a dump waits for the next client */
 		return 0;
 	g->resumed = true;
 	/* A dead guest cannot go on: without a debugger it ends as it would have. */
-	if (g->target->last.kind == GYVE_STOP_CRASH) {
-		gyve_target_kill(g->target, g->target->last.code);
+	if (gyve_glue_any_crashed(g, &code)) {
+		gyve_target_kill(g->target, code);
 		return 0;
 	}
+	if (g->nonstop)
+		g->target->ops->nonstop(g->target->ctx, false);
+	g->nonstop = false;
 	return gyve_target_stopped(g->target) ? gyve_target_continue(g->target) : 0;
 }
 
@@ -305,7 +320,7 @@ static void glue_clear_points(void *ctx)
 	struct gyve_glue *g = ctx;
 
 	/* A client lost while the guest runs: the server clears them at the stop it asks for. */
-	if (gyve_target_stopped(g->target))
+	if (gyve_target_stopped(g->target) || g->nonstop)
 		gyve_target_points_clear(g->target);
 }
 
@@ -419,6 +434,8 @@ static const struct gdbstub_ops glue_ops = {
 	.catch_calls = glue_catch_calls,
 	.resume = glue_resume,
 	.interrupt = glue_interrupt,
+	.set_nonstop = gyve_glue_set_nonstop,
+	.thread_stop = gyve_glue_thread_stop,
 	.stop_reason = glue_stop_reason,
 	.detach = glue_detach,
 	.kill = glue_kill,
@@ -454,7 +471,8 @@ int gyve_glue_init(struct gyve_glue *g, struct gyve_target *t)
 	t->look_cpu = t->describe_bits = 0; /* what the client before had chosen */
 	t->as_on = t->touch_devices = false;
 	g->actions = calloc(t->ncpus, sizeof(*g->actions));
-	if (!g->actions || gyve_glue_describe(g) < 0 || !(g->stub = gdbstub_create(&g->arch, &glue_ops, g))) {
+	g->threads = calloc(t->ncpus, sizeof(*g->threads));
+	if (!g->actions || !g->threads || gyve_glue_describe(g) < 0 || !(g->stub = gdbstub_create(&g->arch, &glue_ops, g))) {
 		gyve_glue_deinit(g);
 		return -ENOMEM;
 	}
@@ -471,7 +489,10 @@ void gyve_glue_deinit(struct gyve_glue *g)
 		gdbstub_destroy(g->stub);
 	if (g->image_fd >= 0)
 		close(g->image_fd);
+	if (g->nonstop)
+		g->target->ops->nonstop(g->target->ctx, false);
 	free(g->actions);
+	free(g->threads);
 	free(g->text);
 	gyve_glue_free_args(g);
 	gyve_glue_undescribe(g);
@@ -483,8 +504,9 @@ void gyve_glue_report(struct gyve_glue *g, const struct gyve_stop *stop)
 {
 	struct gdbstub_stop s;
 
-	if (stop->cpu < g->target->ncpus)
+	if (stop->cpu < g->target->ncpus && !g->nonstop)
 		g->cpu = stop->cpu;
+	gyve_glue_note_stop(g, stop);
 	if (stop->kind == GYVE_STOP_CRASH && gdbstub_running(g->stub)) {
 		char text[6144];
 		gyve_crash_text(g->target, stop, text, sizeof(text) - 2);
@@ -497,7 +519,7 @@ void gyve_glue_report(struct gyve_glue *g, const struct gyve_stop *stop)
 		strcat(text, "\n");
 		gdbstub_monitor_print(g->stub, text, strlen(text));
 	}
-	translate_stop(g->target, stop, &s);
+	gyve_glue_translate_stop(g->target, stop, &s);
 	if (stop->kind == GYVE_STOP_CALL && s.kind != GDBSTUB_STOP_CALL && gdbstub_running(g->stub)) {
 		char text[512];
 		gyve_call_text(g->target, stop, text, sizeof(text) - 2);

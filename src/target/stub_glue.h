@@ -13,6 +13,11 @@ struct gyve_glue {
 	struct gdbstub_flags *flags;
 	struct gdbstub_field *fields;
 	struct gyve_resume *actions;
+	bool nonstop;
+	struct glue_thread {
+		bool stopped;
+		struct gyve_stop stop;
+	} * threads;     /**< non-stop: as the client knows each */
 	bool run_due;    /**< vRun: when it has stopped, the server starts it again (gyve_glue_start) */
 	bool killed;     /**< in the extended protocol: the end that comes is no reason to go */
 	char **run_args; /**< owned; NULL: those it had */
@@ -38,6 +43,21 @@ int gyve_glue_thread_info(void *ctx, int tid, char *buf, size_t size);
 int gyve_glue_mem_region(void *ctx, int tid, uint64_t addr, struct gdbstub_region *ret, struct gdbstub_err *out);
 /** The stop of a thread as a Linux siginfo_t; tid 0: of none (glue_siginfo.c). -EBUSY. */
 int gyve_glue_siginfo(struct gyve_glue *g, int tid, const void **ret, size_t *len);
+void gyve_glue_translate_stop(struct gyve_target *t, const struct gyve_stop *stop, struct gdbstub_stop *ret);
+
+/* glue_nonstop.c */
+int gyve_glue_set_nonstop(void *ctx, bool on);
+int gyve_glue_thread_stop(void *ctx, int tid, struct gdbstub_stop *ret);
+/** g->actions, as the client asks them of threads whose state it knows. */
+int gyve_glue_resume_nonstop(struct gyve_glue *g, struct gyve_err *err);
+/** The client is about to be told. */
+void gyve_glue_note_stop(struct gyve_glue *g, const struct gyve_stop *stop);
+/** How a thread has stopped, all-stop: how all have; NULL: it runs. Borrowed until it goes on. */
+const struct gyve_stop *gyve_glue_thread(const struct gyve_glue *g, int tid);
+void gyve_glue_report_others(struct gyve_glue *g);
+/** Has the guest, or one of its vCPUs, died? *code: of its stop. */
+bool gyve_glue_any_crashed(const struct gyve_glue *g, int *code);
+
 /* glue_start.c: ops of libgdbstub */
 int gyve_glue_run(void *ctx, const char *file, const char *const *argv, size_t n, struct gdbstub_err *out);
 int gyve_glue_environment(void *ctx, const char *text, struct gdbstub_err *out);

@@ -20,14 +20,19 @@ bool gyve_target_stopped(const struct gyve_target *t)
 	return !t->ops->stopped || t->ops->stopped(t->ctx);
 }
 
+bool gyve_target_cpu_stopped(const struct gyve_target *t, unsigned cpu)
+{
+	return t->ops->cpu_stopped ? t->ops->cpu_stopped(t->ctx, cpu) : gyve_target_stopped(t);
+}
+
 int gyve_target_regs(struct gyve_target *t, unsigned cpu, unsigned groups, struct gyve_regs **ret, struct gyve_err *err)
 {
 	struct gyve_regs *r;
 
 	if (cpu >= t->ncpus)
 		return gyve_err_set(err, -ESRCH, "there is no vCPU %u", cpu);
-	if (!gyve_target_stopped(t))
-		return gyve_err_set(err, -EBUSY, "the guest is running");
+	if (!gyve_target_cpu_stopped(t, cpu))
+		return gyve_err_set(err, -EBUSY, "vCPU %u is running", cpu);
 	r = t->ops->regs(t->ctx, cpu, groups);
 	if (!r)
 		return gyve_err_set(err, -EIO, "the host does not give the registers of vCPU %u", cpu);
@@ -60,10 +65,23 @@ int gyve_target_reg_set(struct gyve_target *t, unsigned cpu, const struct gyve_r
 	return 0;
 }
 
+/* The same for somebody who only looks; room: where they go if the vCPU runs. */
+static int look(struct gyve_target *t, unsigned cpu, unsigned groups, struct gyve_regs *room, struct gyve_regs **ret,
+		struct gyve_err *err)
+{
+	if (cpu >= t->ncpus || !t->ops->peek || gyve_target_cpu_stopped(t, cpu))
+		return gyve_target_regs(t, cpu, groups, ret, err);
+	int r = t->ops->peek(t->ctx, cpu, groups, room);
+	if (r < 0)
+		return gyve_err_set(err, r, "the host does not give the registers of vCPU %u", cpu);
+	*ret = room;
+	return 0;
+}
+
 int gyve_target_mmu(struct gyve_target *t, unsigned cpu, struct gyve_mmu *ret, struct gyve_err *err)
 {
-	struct gyve_regs *r;
-	int res = gyve_target_regs(t, cpu, GYVE_REGS_SYS | GYVE_REGS_GPR, &r, err);
+	struct gyve_regs *r, room;
+	int res = look(t, cpu, GYVE_REGS_SYS | GYVE_REGS_GPR, &room, &r, err);
 	if (res < 0)
 		return res;
 	gyve_mmu_from_regs(ret, r);
@@ -93,9 +111,9 @@ void gyve_target_note_boot(struct gyve_target *t)
  */
 static uint64_t layout_find(struct gyve_target *t, unsigned cpu, gyve_gva_t gva, gyve_gpa_t *gpa)
 {
-	struct gyve_regs *r;
+	struct gyve_regs *r, room;
 
-	if (!t->layout || gyve_target_regs(t, cpu, GYVE_REGS_SYS, &r, NULL) < 0)
+	if (!t->layout || look(t, cpu, GYVE_REGS_SYS, &room, &r, NULL) < 0)
 		return 0;
 	if (!t->boot_root_known || (t->as_on ? t->as_root : t->arch->root(r)) != t->boot_root)
 		return 0;
@@ -148,7 +166,7 @@ int gyve_target_device(struct gyve_target *t, unsigned cpu, bool pio, bool write
 {
 	if (!t->ops->device)
 		return gyve_err_set(err, -ENOTSUP, "this target has no devices");
-	if (!gyve_target_stopped(t))
+	if (!gyve_target_cpu_stopped(t, cpu))
 		return gyve_err_set(err, -EBUSY, "the guest is running");
 	return t->ops->device(t->ctx, cpu, pio, write, addr, buf, len, err);
 }

@@ -363,13 +363,16 @@ int gyve_bp_insert(struct gyve_vm *vm, enum gyve_point_kind kind, gyve_gva_t gva
 	struct point p = {
 		.kind = kind, .gva = gva, .len = point_is_watch(kind) ? len : 1, .state = POINT_PENDING, .owners = POINT_USER};
 
-	if (!gyve_run_stopped(vm))
+	bool held;
+
+	if (!run_change_begin(vm, &held))
 		return gyve_err_set(err, -EBUSY, "the guest is running");
 	pthread_mutex_lock(&vm->book_lock);
 	int r = insert(vm, NULL, &p, err);
 	changed(vm);
 	bp_count(vm);
 	pthread_mutex_unlock(&vm->book_lock);
+	run_change_end(vm, held);
 	return r;
 }
 
@@ -409,18 +412,24 @@ void bp_disown(struct gyve_vm *vm, struct point *p, unsigned owner)
 
 int gyve_bp_remove(struct gyve_vm *vm, enum gyve_point_kind kind, gyve_gva_t gva, uint64_t len)
 {
-	if (!gyve_run_stopped(vm))
+	bool held;
+
+	if (!run_change_begin(vm, &held))
 		return -EBUSY;
 	pthread_mutex_lock(&vm->book_lock);
 	struct point *p = find(vm, kind, gva, len);
 	if (p)
 		bp_disown(vm, p, POINT_USER | POINT_STAYS);
 	pthread_mutex_unlock(&vm->book_lock);
+	run_change_end(vm, held);
 	return 0; /* removing what is not there is no error: clients repeat themselves */
 }
 
 void gyve_bp_clear(struct gyve_vm *vm)
 {
+	bool held;
+
+	run_change_begin(vm, &held);
 	pthread_mutex_lock(&vm->book_lock);
 	vm->catch_mask = 0;
 	call_clear(vm);
@@ -433,6 +442,7 @@ void gyve_bp_clear(struct gyve_vm *vm)
 		bp_disown(vm, p, POINT_USER | POINT_CATCH);
 	}
 	pthread_mutex_unlock(&vm->book_lock);
+	run_change_end(vm, held);
 }
 
 void bp_deinit(struct gyve_vm *vm)

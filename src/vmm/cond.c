@@ -72,8 +72,12 @@ static int make(struct bp_exprs **ret, const struct gyve_agent_expr *e, size_t n
 static int replace(struct gyve_vm *vm, enum gyve_point_kind kind, gyve_gva_t gva, bool commands, struct bp_exprs *c,
 		   struct gyve_err *err)
 {
-	bool found = false;
+	bool found = false, held;
 
+	if (!run_change_begin(vm, &held)) {
+		bp_exprs_free(c);
+		return gyve_err_set(err, -EBUSY, "the guest is running");
+	}
 	pthread_mutex_lock(&vm->book_lock);
 	for (size_t i = 0; i < vm->npoints && !found; i++) {
 		struct point *p = &vm->points[i];
@@ -85,6 +89,7 @@ static int replace(struct gyve_vm *vm, enum gyve_point_kind kind, gyve_gva_t gva
 		}
 	}
 	pthread_mutex_unlock(&vm->book_lock);
+	run_change_end(vm, held);
 	if (found)
 		return 0;
 	bp_exprs_free(c);
@@ -96,8 +101,6 @@ int gyve_bp_conditions(struct gyve_vm *vm, enum gyve_point_kind kind, gyve_gva_t
 {
 	struct bp_exprs *c;
 
-	if (!gyve_run_stopped(vm))
-		return gyve_err_set(err, -EBUSY, "the guest is running");
 	int r = make(&c, e, n, AGENT_VARS, err);
 	return r < 0 ? r : replace(vm, kind, gva, false, c, err);
 }
@@ -107,8 +110,6 @@ int gyve_bp_commands(struct gyve_vm *vm, enum gyve_point_kind kind, gyve_gva_t g
 {
 	struct bp_exprs *c;
 
-	if (!gyve_run_stopped(vm))
-		return gyve_err_set(err, -EBUSY, "the guest is running");
 	int r = make(&c, e, n, AGENT_VARS | AGENT_PRINT, err);
 	if (r < 0)
 		return r;

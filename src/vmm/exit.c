@@ -33,7 +33,7 @@ static const struct gyve_regs *access_regs(void *ctx, unsigned groups)
 static bool access_interrupted(void *ctx)
 {
 	const struct gyve_vcpu *v = ctx;
-	return __atomic_load_n(&v->vm->stop_wanted, __ATOMIC_SEQ_CST) || alone_wanted(v);
+	return run_wanted_out(v) || alone_wanted(v);
 }
 
 /* Nobody is there: reads give all ones as on a real bus. */
@@ -188,7 +188,7 @@ static enum exit_result handle_halt(struct gyve_vcpu *v)
 	pthread_mutex_lock(&vm->lock);
 	vm->npaused++;
 	pthread_cond_broadcast(&vm->cond); /* somebody may want to be alone */
-	while ((!vm->stop_wanted && !vm->dying) || vm->alone)
+	while ((!run_wanted_out(v) && !vm->dying) || (vm->alone && vm->alone != v))
 		pthread_cond_wait(&vm->cond, &vm->lock);
 	vm->npaused--;
 	pthread_mutex_unlock(&vm->lock);

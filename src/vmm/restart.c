@@ -106,8 +106,10 @@ void restart_deinit(struct gyve_vm *vm)
 static int reset_vcpu(struct gyve_vcpu *v, struct gyve_err *err)
 {
 	v->hit.kind = GYVE_STOP_NONE;
-	v->call.waits = v->agent_done = false;
+	v->call.waits = v->posted = v->agent_done = false;
 	v->trace_steps = 0;
+	v->act.act = GYVE_ACT_NONE;
+	__atomic_store_n(&v->stop_me, STOP_ME_NOT, __ATOMIC_SEQ_CST);
 	v->told = v->told_watch = v->over = v->over_watch = v->done_watch = v->started = false;
 	v->regs.valid = v->dirty = 0;
 	int r = v->vm->ops->reset(v->b);

@@ -4,7 +4,9 @@
  * sets stop_wanted and kicks the others; the last one out reports the earliest hit. Later hits stay with their vCPU and are
  * told at the next resume if they still mean anything.
  *
- * A vCPU that was told about a breakpoint goes on by stepping over it first, alone inside, with the bytes lifted. */
+ * A vCPU that was told about a breakpoint goes on by stepping over it first, alone inside, with the bytes lifted.
+ *
+ * Non-stop (nonstop.c): one with something to tell comes out alone and is parked by its act NONE; the phase stays RUNNING. */
 #include "catch.h"
 #include "trace.h"
 
@@ -16,9 +18,9 @@
 #include <string.h>
 #include <unistd.h>
 
-static bool stop_wanted(const struct gyve_vm *vm)
+bool run_wanted_out(const struct gyve_vcpu *v)
 {
-	return __atomic_load_n(&vm->stop_wanted, __ATOMIC_SEQ_CST);
+	return __atomic_load_n(&v->vm->stop_wanted, __ATOMIC_SEQ_CST) || __atomic_load_n(&v->stop_me, __ATOMIC_SEQ_CST);
 }
 
 /* --- one vCPU inside */
@@ -49,7 +51,7 @@ static int apply_debug(struct gyve_vcpu *v, bool step, bool over, bool unit)
 /* Out, unless a finished access left an exit behind that has to be seen first. */
 static bool leave(struct gyve_vcpu *v)
 {
-	if (!stop_wanted(v->vm))
+	if (!run_wanted_out(v))
 		return false;
 	if (!v->dirty)
 		v->regs.valid = 0;
@@ -195,6 +197,7 @@ static void run_inside(struct gyve_vcpu *v, bool over, struct gyve_stop *stop)
 		if (run_on(v, over, stop))
 			break;
 	}
+	v->cut_short = v->skip;
 	page_lower(v); /* a stop came before the step: what it was for comes again */
 	v->watch.kind = GYVE_STOP_NONE;
 }
@@ -214,7 +217,7 @@ void run_kick_all(struct gyve_vm *vm, const struct gyve_vcpu *except)
 
 static void finish_stop(struct gyve_vm *vm);
 
-static void want_stop(struct gyve_vm *vm)
+void run_want_stop(struct gyve_vm *vm)
 {
 	__atomic_store_n(&vm->stop_wanted, true, __ATOMIC_SEQ_CST);
 	run_kick_all(vm, NULL);
@@ -223,14 +226,19 @@ static void want_stop(struct gyve_vm *vm)
 		finish_stop(vm);
 }
 
-static void report(struct gyve_vm *vm, const struct gyve_stop *stop)
+void run_signal(struct gyve_vm *vm)
 {
 	uint64_t one = 1;
 
-	vm->report = *stop;
-	vm->phase = stop->kind == GYVE_STOP_EXIT ? PHASE_ENDED : PHASE_STOPPED;
 	if (write(vm->event_fd, &one, sizeof(one)) < 0)
 		gyve_log(GYVE_LOG_ERROR, GYVE_LOG_RUN, "cannot signal a stop: %s", strerror(errno));
+}
+
+static void report(struct gyve_vm *vm, const struct gyve_stop *stop)
+{
+	vm->report = *stop;
+	vm->phase = stop->kind == GYVE_STOP_EXIT ? PHASE_ENDED : PHASE_STOPPED;
+	run_signal(vm);
 }
 
 /* The earliest hit that still has to be told. A vCPU that was not to run keeps its own until it is: a client that steps one
@@ -249,8 +257,9 @@ static struct gyve_vcpu *first_hit(struct gyve_vm *vm)
 	return first;
 }
 
-static void tell(struct gyve_vm *vm, struct gyve_vcpu *v)
+struct gyve_stop run_told(struct gyve_vcpu *v)
 {
+	struct gyve_vm *vm = v->vm;
 	struct gyve_stop stop = v->hit;
 
 	v->hit.kind = GYVE_STOP_NONE;
@@ -261,6 +270,15 @@ static void tell(struct gyve_vm *vm, struct gyve_vcpu *v)
 	v->told |= v->told_watch;
 	v->done_watch = false;
 	v->told_pc = stop.pc;
+	return stop;
+}
+
+static void tell(struct gyve_vm *vm, struct gyve_vcpu *v)
+{
+	struct gyve_stop stop = run_told(v);
+
+	if (vm->nonstop)
+		v->act.act = GYVE_ACT_NONE;
 	report(vm, &stop);
 }
 
@@ -308,10 +326,11 @@ static void came_out(struct gyve_vcpu *v, const struct gyve_stop *stop)
 	vm->ninside--;
 	if (vm->alone)
 		pthread_cond_broadcast(&vm->cond); /* it waits for us */
-	if (!v->over || vcpu_pc(v) != v->told_pc)  /* else a stop came before the step: it is still told */
+	bool ahead = v->over && (vm->over == v || v->cut_short);
+	if (!ahead || vcpu_pc(v) != v->told_pc) /* else a stop came before the step: it is still told */
 		v->told = false;
-	if (v->over) {
-		v->over = false;
+	v->over = false;
+	if (vm->over == v) {
 		bp_lower(vm);
 		next_over(vm);
 		pthread_cond_broadcast(&vm->cond);
@@ -319,7 +338,11 @@ static void came_out(struct gyve_vcpu *v, const struct gyve_stop *stop)
 	if (stop->kind != GYVE_STOP_NONE) {
 		v->hit = *stop;
 		v->hit_seq = vm->next_seq++;
-		want_stop(vm);
+	}
+	if (vm->nonstop && !vm->stop_wanted && stop->kind != GYVE_STOP_EXIT) {
+		nonstop_came_out(v);
+	} else if (stop->kind != GYVE_STOP_NONE) {
+		run_want_stop(vm);
 	} else if (vm->stop_wanted && !vm->ninside) {
 		finish_stop(vm);
 	}
@@ -347,7 +370,7 @@ static bool may_enter(const struct gyve_vcpu *v)
 	const struct gyve_vm *vm = v->vm;
 
 	return vm->phase == PHASE_RUNNING && !vm->stop_wanted && v->act.act != GYVE_ACT_NONE && v->hit.kind == GYVE_STOP_NONE &&
-	       (!vm->over || (vm->over == v && !vm->ninside)) && !waits_for_others(v);
+	       (!vm->over || (vm->over == v && !vm->ninside)) && !waits_for_others(v) && !run_is_held(vm);
 }
 
 /* First thing inside after a stop. Not earlier: a vCPU's own thread pays least for its ioctls. */
@@ -380,7 +403,9 @@ void *run_vcpu(void *arg)
 			continue;
 		}
 		struct gyve_stop stop = {.kind = GYVE_STOP_NONE};
-		bool over = v->over;
+		bool over = v->over && vm->over == v;
+		if (v->over && !over) /* others are inside: as for a condition that is false */
+			v->skip = v->lift = true;
 		v->inside = true;
 		vm->ninside++;
 		if (!v->started && v->index)
@@ -418,9 +443,14 @@ bool gyve_run_take_stop(struct gyve_vm *vm, struct gyve_stop *ret)
 	bool any = vm->report.kind != GYVE_STOP_NONE;
 	if (any)
 		*ret = vm->report;
+	else if (vm->nonstop && (any = nonstop_take(vm, ret)))
+		goto out; /* there may be more */
 	vm->report.kind = GYVE_STOP_NONE;
 	if (read(vm->event_fd, &n, sizeof(n)) < 0 && errno != EAGAIN)
 		gyve_log(GYVE_LOG_ERROR, GYVE_LOG_RUN, "cannot take a stop: %s", strerror(errno));
+	if (any && vm->nonstop)
+		run_signal(vm); /* there may be some of single vCPUs */
+out:
 	pthread_mutex_unlock(&vm->lock);
 	return any;
 }
@@ -437,7 +467,7 @@ void gyve_run_interrupt(struct gyve_vm *vm)
 {
 	pthread_mutex_lock(&vm->lock);
 	if (vm->phase == PHASE_RUNNING && !vm->stop_wanted)
-		want_stop(vm);
+		run_want_stop(vm);
 	pthread_mutex_unlock(&vm->lock);
 }
 
@@ -447,13 +477,13 @@ void gyve_run_kill(struct gyve_vm *vm, int code)
 	if (vm->phase != PHASE_ENDED && !vm->ending) {
 		vm->ending = true;
 		vm->exit_code = code;
-		want_stop(vm);
+		run_want_stop(vm);
 	}
 	pthread_mutex_unlock(&vm->lock);
 }
 
-/* Does a hit that waited still mean anything? Points may have been removed and registers changed since. */
-static bool still_true(struct gyve_vcpu *v)
+/* Points may have been removed and registers changed since. */
+bool run_still_true(struct gyve_vcpu *v)
 {
 	switch (v->hit.kind) {
 	case GYVE_STOP_SW_BP:
@@ -476,15 +506,15 @@ static bool still_true(struct gyve_vcpu *v)
 }
 
 /* Tell a hit that waited, of a vCPU that is to go on. */
-static bool tell_waiting(struct gyve_vm *vm, const struct gyve_resume *actions)
+static bool tell_waiting(struct gyve_vm *vm)
 {
 	struct gyve_vcpu *first = NULL;
 
 	for (unsigned i = 0; i < vm->ncpus; i++) {
 		struct gyve_vcpu *v = &vm->cpus[i];
-		if (v->hit.kind == GYVE_STOP_NONE || actions[i].act == GYVE_ACT_NONE)
+		if (v->hit.kind == GYVE_STOP_NONE || v->act.act == GYVE_ACT_NONE)
 			continue;
-		if (!still_true(v))
+		if (!run_still_true(v))
 			v->hit.kind = GYVE_STOP_NONE;
 		else if (!first || v->hit_seq < first->hit_seq)
 			first = v;
@@ -494,7 +524,7 @@ static bool tell_waiting(struct gyve_vm *vm, const struct gyve_resume *actions)
 	return first;
 }
 
-static void prepare(struct gyve_vcpu *v, const struct gyve_resume *act)
+void run_prepare(struct gyve_vcpu *v, const struct gyve_resume *act)
 {
 	v->act = *act;
 	v->over = false;
@@ -506,27 +536,37 @@ static void prepare(struct gyve_vcpu *v, const struct gyve_resume *act)
 	v->was_stopped = true;
 }
 
+void run_open(struct gyve_vm *vm)
+{
+	catch_sync_all(vm);
+	bp_sync(vm, NULL);
+	for (unsigned i = 0; i < vm->ncpus; i++)
+		run_prepare(&vm->cpus[i], &vm->cpus[i].act);
+	page_arm(vm);
+	watch_arm(vm);
+	vm->report.kind = GYVE_STOP_NONE;
+	if (vm->ops->clock_hold)
+		vm->ops->clock_hold(vm->cpus[0].b, false);
+	dev_resume(vm);
+	vm->phase = PHASE_RUNNING;
+	next_over(vm);
+}
+
+static int resume(struct gyve_vm *vm, const struct gyve_resume *actions)
+{
+	if (vm->phase != PHASE_STOPPED)
+		return vm->phase == PHASE_ENDED ? -ESRCH : -EBUSY;
+	for (unsigned i = 0; actions && i < vm->ncpus; i++)
+		vm->cpus[i].act = actions[i];
+	if (!tell_waiting(vm))
+		run_open(vm);
+	return 0;
+}
+
 int gyve_run_resume(struct gyve_vm *vm, const struct gyve_resume *actions)
 {
-	int r = 0;
-
 	pthread_mutex_lock(&vm->lock);
-	if (vm->phase != PHASE_STOPPED) {
-		r = vm->phase == PHASE_ENDED ? -ESRCH : -EBUSY;
-	} else if (!tell_waiting(vm, actions)) {
-		catch_sync_all(vm);
-		bp_sync(vm, NULL);
-		for (unsigned i = 0; i < vm->ncpus; i++)
-			prepare(&vm->cpus[i], &actions[i]);
-		page_arm(vm);
-		watch_arm(vm);
-		vm->report.kind = GYVE_STOP_NONE;
-		if (vm->ops->clock_hold)
-			vm->ops->clock_hold(vm->cpus[0].b, false);
-		dev_resume(vm);
-		vm->phase = PHASE_RUNNING;
-		next_over(vm);
-	}
+	int r = vm->nonstop ? nonstop_resume(vm, actions) : resume(vm, actions);
 	pthread_mutex_unlock(&vm->lock);
 	pthread_cond_broadcast(&vm->cond); /* not while they would only meet a locked door */
 	return r;

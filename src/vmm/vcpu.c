@@ -103,12 +103,12 @@ ssize_t vcpu_read(struct gyve_vcpu *v, gyve_gva_t gva, void *buf, size_t len)
 
 struct gyve_regs *gyve_vcpu_regs(struct gyve_vm *vm, unsigned cpu, unsigned groups)
 {
-	return cpu < vm->ncpus && gyve_run_stopped(vm) ? vcpu_regs(&vm->cpus[cpu], groups) : NULL;
+	return cpu < vm->ncpus && gyve_vcpu_stopped(vm, cpu) ? vcpu_regs(&vm->cpus[cpu], groups) : NULL;
 }
 
 void gyve_vcpu_regs_dirty(struct gyve_vm *vm, unsigned cpu, unsigned groups)
 {
-	if (cpu >= vm->ncpus || !gyve_run_stopped(vm))
+	if (cpu >= vm->ncpus || !gyve_vcpu_stopped(vm, cpu))
 		return;
 	struct gyve_vcpu *v = &vm->cpus[cpu];
 	v->dirty |= groups;
@@ -124,5 +124,5 @@ int gyve_vcpu_describe(struct gyve_vm *vm, unsigned cpu, char *buf, size_t size)
 {
 	if (cpu >= vm->ncpus)
 		return -ESRCH;
-	return snprintf(buf, size, "%s", gyve_run_stopped(vm) ? "stopped" : "running");
+	return snprintf(buf, size, "%s", gyve_vcpu_stopped(vm, cpu) ? "stopped" : "running");
 }

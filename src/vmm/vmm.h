@@ -68,13 +68,17 @@ struct gyve_vcpu {
 	bool started;         /**< has been inside since the image was loaded */
 	unsigned first_steps; /**< still to be made before vCPU 0 may start */
 	bool was_stopped;     /**< not yet inside since the last stop */
-	bool over;            /**< the instruction at pc is stepped first, its breakpoint out of the way, the others waiting */
+	bool over; /**< the instruction at pc is stepped first, its breakpoint out of the way, the others waiting (vm->over) or
+		      paused */
 	struct gyve_resume act; /**< what it may do while the machine runs */
 	struct gyve_stop hit;   /**< a stop of this vCPU nobody has been told yet; kind NONE: none */
 	uint64_t hit_seq;       /**< order of hits over all vCPUs */
 	bool told;              /**< the last stop told was a breakpoint of this vCPU at told_pc */
 	bool told_watch;        /**< it was a watchpoint that fires before its access */
 	gyve_gva_t told_pc;
+	enum { STOP_ME_NOT, STOP_ME_PAUSE, STOP_ME_INTERRUPT } stop_me; /**< non-stop: wanted out; also read without the lock */
+	bool posted;                                                    /**< non-stop: hit is to be taken */
+	bool cut_short;  /**< it came out before its step over a breakpoint was done */
 	bool alone;      /**< the others wait outside the guest (alone.c) */
 	bool over_watch; /**< watchpoints are out of the way, too, for the step over pc */
 
@@ -172,6 +176,7 @@ struct gyve_vm {
 	bool stop_wanted; /**< every vCPU shall come out; also read without the lock (atomic) */
 	bool interrupt_wanted, dying, ending;
 	int exit_code;
+	bool nonstop;
 	unsigned ninside;
 	unsigned nbegun;           /**< threads that have tried to isolate themselves */
 	struct gyve_err begin_err; /**< the first of them that could not */
@@ -363,6 +368,14 @@ void alone_end(struct gyve_vcpu *v);
 void alone_end_locked(struct gyve_vcpu *v);
 /** Wait while another one is alone. True: it was so, look again whether to go on. */
 bool alone_pause(struct gyve_vcpu *v);
+/** The session thread: everybody who is inside waits, nobody goes in, until run_release(). False: nobody runs anyway. */
+bool run_hold(struct gyve_vm *vm);
+void run_release(struct gyve_vm *vm);
+/** May points be changed now? Then with everybody out or, non-stop, held; *held is for run_change_end(). */
+bool run_change_begin(struct gyve_vm *vm, bool *held);
+void run_change_end(struct gyve_vm *vm, bool held);
+/** Is v kept out by run_hold()? */
+bool run_is_held(const struct gyve_vm *vm);
 /** Does another one wait for v to come out of the guest? */
 bool alone_wanted(const struct gyve_vcpu *v);
 
@@ -409,6 +422,29 @@ void restart_deinit(struct gyve_vm *vm);
 void *run_vcpu(void *arg);
 /** Bring everybody out who is inside, but not except. vm->lock is held. */
 void run_kick_all(struct gyve_vm *vm, const struct gyve_vcpu *except);
+
+/** Its own thread, inside or on the way out: shall it come out (a stop of all, or of this one)? */
+bool run_wanted_out(const struct gyve_vcpu *v);
+/** Of the session thread's side, vm->lock held. */
+void run_want_stop(struct gyve_vm *vm);
+void run_signal(struct gyve_vm *vm);
+/** The hit of v is told now. */
+struct gyve_stop run_told(struct gyve_vcpu *v);
+/** Does a hit that waited still mean anything? */
+bool run_still_true(struct gyve_vcpu *v);
+/** v, which is out, is to do act. */
+void run_prepare(struct gyve_vcpu *v, const struct gyve_resume *act);
+/** Everybody who has something to do may begin. */
+void run_open(struct gyve_vm *vm);
+
+/* --- nonstop.c; vm->lock held */
+
+/** v has come out: something of it is to be taken. */
+void nonstop_post(struct gyve_vcpu *v);
+/** v has come out, wanted by nobody but the client. */
+void nonstop_came_out(struct gyve_vcpu *v);
+bool nonstop_take(struct gyve_vm *vm, struct gyve_stop *ret);
+int nonstop_resume(struct gyve_vm *vm, const struct gyve_resume *actions);
 
 /* --- threads.c */
 

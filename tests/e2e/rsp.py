@@ -4,6 +4,8 @@
     rsp.py ADDRESS hits HOT TOTAL COUNT NCPUS   continue over a breakpoint at HOT until the guest ends; all COUNT hits must come
     rsp.py ADDRESS watch WHERE LEN COUNT        continue over a write watchpoint, which stops COUNT times, until the guest ends
     rsp.py ADDRESS replay SESSION GUEST         a recorded session (tests/conformance): every answer must be as it was
+    rsp.py ADDRESS nonstop COUNTS WORK          stop four vCPUs one by one, step one while others run, breakpoints hit by each
+    rsp.py ADDRESS running COUNTS               all-stop: memory, search and monitor while the guest runs
     rsp.py ADDRESS hostile                      bytes that are no protocol; afterwards the session still works
 """
 import random
@@ -159,6 +161,166 @@ def watch(client, where, length, count):
     print("%d stops" % n)
 
 
+class NonStop:
+    """Notifications beside the answers."""
+
+    def __init__(self, client):
+        self.client, self.notes = client, []
+
+    def packet(self):
+        """(is it a notification, text)"""
+        while True:
+            first = self.client.byte()
+            if first in b"$%":
+                break
+        body = b""
+        while True:
+            c = self.client.byte()
+            if c == b"#":
+                break
+            body += c
+        self.client.byte(), self.client.byte()
+        return first == b"%", body.decode("latin-1")
+
+    def ask(self, text):
+        self.client.send(text)
+        while True:
+            note, body = self.packet()
+            if not note:
+                return body
+            self.notes.append(body)
+
+    def must(self, text, want="OK"):
+        answer = self.ask(text)
+        if answer != want:
+            raise SystemExit("%s: %r, not %r" % (text, answer, want))
+
+    def stops(self):
+        """All stops there are, at least one: {thread: reply}."""
+        while not self.notes:
+            note, body = self.packet()
+            if not note:
+                raise SystemExit("an answer that nobody asked for: %r" % body)
+            self.notes.append(body)
+        reply, found = self.notes.pop(0)[5:], {}
+        while reply != "OK":
+            if reply[0] in "WX":
+                raise SystemExit("it ended: " + reply)
+            thread = dict(p.split(":", 1) for p in reply[3:].split(";") if ":" in p)["thread"]
+            if thread in found:
+                raise SystemExit("told twice: " + reply)
+            found[thread] = reply
+            reply = self.ask("vStopped")
+        if self.notes:
+            raise SystemExit("a notification before the one before was acknowledged")
+        return found
+
+    def collect(self, threads):
+        found = {}
+        while set(found) != set(threads):
+            new = self.stops()
+            if set(new) & set(found) or not set(new) <= set(threads):
+                raise SystemExit("stops that do not belong here: %r after %r" % (new, found))
+            found.update(new)
+        return found
+
+
+def nonstop(client, counts, work):
+    counts, work = int(counts, 0), int(work, 0)
+    client.start()
+    if "QNonStop+" not in client.supported:
+        raise SystemExit("QNonStop is not announced")
+    n = NonStop(client)
+    n.must("QNonStop:1")
+    first, seen = n.ask("?"), 0
+    while first != "OK":
+        seen += 1
+        if first[0] != "T":
+            raise SystemExit("no stop: " + first)
+        first = n.ask("vStopped")
+    if seen != 4:
+        raise SystemExit("%d threads were stopped at first" % seen)
+
+    def count(cpu):
+        return int.from_bytes(bytes.fromhex(n.ask("m%x,8" % (counts + 8 * cpu))), "little")
+
+    n.must("vCont;c")
+    for round in range(50):
+        time.sleep(0.01)
+        n.must("vCont;t:2")
+        found = n.collect(["2"])
+        if not found["2"].startswith("T00"):
+            raise SystemExit("vCont;t: " + found["2"])
+        n.must("Hg2")
+        if len(n.ask("g")) < 100 or n.ask("?")[:3] != "T00" or n.ask("vStopped") != "OK":
+            raise SystemExit("a stopped thread cannot be looked at")
+        n.must("Hg1")
+        if n.ask("g")[0] != "E":
+            raise SystemExit("registers of a running thread")
+        before = [count(i) for i in range(4)]
+        for _ in range(20):
+            n.must("vCont;s:2")
+            found = n.collect(["2"])
+            if not found["2"].startswith("T05"):
+                raise SystemExit("a step: " + found["2"])
+        after, until = before, time.monotonic() + 10
+        while any(after[i] <= before[i] for i in (0, 2, 3)) and time.monotonic() < until:
+            after = [count(i) for i in range(4)]  # a busy host may let one of them wait for a while
+        if after[1] - before[1] > 3 or any(after[i] <= before[i] for i in (0, 2, 3)):
+            raise SystemExit("%r became %r while thread 2 stepped" % (before, after))
+        n.must("vCont;t:2")  # it is stopped: nothing more to say
+        n.must("vCont;c:2")
+    n.must("vCtrlC")
+    found = n.collect(["1"])
+    if not found["1"].startswith("T02"):
+        raise SystemExit("vCtrlC: " + found["1"])
+    n.must("vCont;c")
+    for round in range(30):  # set and removed while they run; each hits it, each is told
+        n.must("Z0,%x,1" % work)
+        found = n.collect("1234")
+        if any("swbreak" not in r for r in found.values()):
+            raise SystemExit("no hits: %r" % found)
+        n.must("vCont;s:1;c:2")  # over it, the others where they are
+        n.collect("12")
+        n.must("z0,%x,1" % work)
+        n.must("vCont;c")
+    n.must("vCont;t")
+    n.collect("1234")
+    n.must("QNonStop:0", "E.a thread runs")  # as far as the machine goes
+    client.send("k")
+
+
+def running(client, counts):
+    counts = int(counts, 0)
+    client.start()
+    client.send("vCont;c")
+    time.sleep(0.3)
+    a = client.ask("m%x,8" % counts)
+    time.sleep(0.2)
+    b = client.ask("m%x,8" % counts)
+    if len(a) != 16 or a == b:
+        raise SystemExit("the guest does not count: %s, %s" % (a, b))
+    if client.ask("x%x,0" % counts) not in ("b", "OK"):
+        raise SystemExit("x: " + client.ask("x%x,0" % counts))
+    found = client.ask("qSearch:memory:200000;1000;\x31\xed")
+    if not found.startswith("1,"):
+        raise SystemExit("qSearch: " + found)
+    client.send("qRcmd," + b"translate 0x200000".hex())
+    text, reply = "", client.receive()
+    while reply[:1] == "O" and reply != "OK":
+        text += bytes.fromhex(reply[1:]).decode()
+        reply = client.receive()
+    if reply != "OK" or "200000" not in text:
+        raise SystemExit("monitor: %r %r" % (text, reply))
+    if client.ask("g")[0] != "E" or client.ask("M%x,1:00" % counts)[0] != "E":
+        raise SystemExit("registers of a running guest")
+    client.raw(b"\3")
+    kind, stop = client.stop()
+    if stop["signal"] != "02":
+        raise SystemExit("^C: %r" % stop)
+    client.send("k")
+
+
 def hostile(client):
     """Seeded, so that a failure can be had again."""
     rng = random.Random(2)
@@ -228,11 +390,14 @@ def replay(client, session, guest):
     print("%d packets" % sent)
 
 
+COMMANDS = {"hits": hits, "watch": watch, "nonstop": nonstop, "running": running, "replay": replay, "hostile": hostile}
+
+
 def main():
-    if len(sys.argv) < 3 or sys.argv[2] not in ("hits", "watch", "replay", "hostile"):
+    if len(sys.argv) < 3 or sys.argv[2] not in COMMANDS:
         raise SystemExit(__doc__)
     client = Client(sys.argv[1])
-    {"hits": hits, "watch": watch, "replay": replay, "hostile": hostile}[sys.argv[2]](client, *sys.argv[3:])
+    COMMANDS[sys.argv[2]](client, *sys.argv[3:])
 
 
 main()

@@ -57,6 +57,7 @@ guest sample_O2 sample.c -O2
 guest loop loop.c
 guest halt loop.c -DHALTED
 guest smp smp.c
+guest nonstop nonstop.c
 guest exitcode exitcode.c
 guest clock clock.c
 guest rewrite rewrite.c

@@ -213,7 +213,9 @@ static int resume(void *ctx, const struct gdbstub_resume *r, size_t n, struct gd
 			note(f, "/%d", r[i].signal);
 	}
 	note(f, ";");
-	f->running = true;
+	f->running = !f->nonstop;
+	for (size_t i = 0; f->nonstop && i < n; i++)
+		f->halted[r[i].tid] &= r[i].act == GDBSTUB_NONE;
 	return 0;
 }
 
@@ -263,6 +265,26 @@ static int directory(void *ctx, const char *path, struct gdbstub_err *err)
 {
 	(void)ctx;
 	return path[0] ? complain(err, ENOTSUP, "no directories") : 0;
+}
+
+static int set_nonstop(void *ctx, bool on)
+{
+	struct fake_target *f = ctx;
+
+	f->nonstop = on;
+	for (int i = 0; i <= FAKE_THREADS; i++)
+		f->halted[i] = true;
+	return 0;
+}
+
+static int thread_stop(void *ctx, int tid, struct gdbstub_stop *ret)
+{
+	struct fake_target *f = ctx;
+
+	if (!f->halted[tid])
+		return -EBUSY;
+	*ret = (struct gdbstub_stop){.kind = GDBSTUB_STOP_SIGNAL, .tid = tid};
+	return 0;
 }
 
 static void kill_target(void *ctx)
@@ -547,6 +569,8 @@ const struct gdbstub_ops fake_ops = {
 	.stop_reason = stop_reason,
 	.detach = detach,
 	.kill = kill_target,
+	.set_nonstop = set_nonstop,
+	.thread_stop = thread_stop,
 	.start = start,
 	.environment = environment,
 	.directory = directory,

@@ -24,6 +24,7 @@ struct fake_target {
 	size_t nthreads;
 	struct gdbstub_stop stop; /**< what stop_reason says */
 	bool running;
+	bool nonstop, halted[FAKE_THREADS + 1]; /**< non-stop: which threads are stopped */
 	bool phys_mode;
 
 	char log[4096]; /**< "resume 1:c 2:-;interrupt;..." */
