@@ -79,6 +79,7 @@ struct gyve_target {
 	bool touch_devices;     /**< reads go to devices, too: somebody asks for just these bytes, knowing what that may do */
 	bool as_has_root1;
 	uint64_t as_root, as_root1;             /**< CR3, or TTBR0 and maybe TTBR1 */
+	bool image_raw;                         /**< the image is no ELF file: nothing a debugger could read */
 	void (*release)(struct gyve_target *t); /**< frees ctx at deinit; NULL: ctx is borrowed */
 };
 

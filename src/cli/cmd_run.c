@@ -362,6 +362,7 @@ static int set_up(struct run *r)
 		gyve_err_set(&err, -ENOMEM, "cannot start the guest");
 		return fail(&err, GYVE_STATUS_FAILED);
 	}
+	r->target.image_raw = r->image_size < 4 || memcmp(r->image, "\177ELF", 4) != 0;
 	return 0;
 }
 

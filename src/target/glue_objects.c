@@ -105,7 +105,7 @@ int gyve_glue_object(void *ctx, int tid, const char *object, const char *annex, 
 		return 0;
 	}
 	if (strcmp(object, "exec-file") == 0) { /* annex: a process id; there is one image */
-		if (!g->target->image)
+		if (!g->target->image || g->target->image_raw)
 			return -ENOENT;
 		*ret = g->target->image;
 		*len = strlen(g->target->image);

@@ -39,6 +39,10 @@ hermit() {
 	mv "$out/$name.new" "$out/$name"
 }
 
+# the first process of Linux guests
+if [ ! -e "$out/linux_init" ] || [ "$here/linux_init.c" -nt "$out/linux_init" ]; then
+	"$cc" -O2 -static -s -Wall -Wextra -Werror "$here/linux_init.c" -o "$out/linux_init"
+fi
 guest minimal minimal$suffix.S
 (
 	[ "$arch" = x86_64 ] || flags=("${flags[@]/-mgeneral-regs-only/-g}") # that compiler knows no variable of such types with it

@@ -101,6 +101,14 @@ static int obey(const char *line)
 	return 0;
 }
 
+static void use_terminal(const char *path)
+{
+	int fd = open(path, O_RDWR);
+
+	for (int i = 0; fd >= 0 && i < 3; i++)
+		dup2(fd, i);
+}
+
 int main(void)
 {
 	char line[256];
@@ -111,13 +119,10 @@ int main(void)
 	mount("proc", "/proc", "proc", 0, NULL);
 	mount("sysfs", "/sys", "sysfs", 0, NULL);
 	mount("devtmpfs", "/dev", "devtmpfs", 0, NULL);
+	use_terminal("/dev/console");
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	load_modules();
-	if (access("/dev/hvc0", F_OK) == 0) { /* there the input is */
-		int fd = open("/dev/hvc0", O_RDWR);
-		for (int i = 0; i < 3; i++)
-			dup2(fd, i);
-	}
+	use_terminal("/dev/hvc0"); /* if there is one, it has the input */
 	printf("init: up with %ld CPUs\n", sysconf(_SC_NPROCESSORS_ONLN));
 	for (;;) {
 		printf("init> ");

@@ -6,7 +6,7 @@ debian_arch=arm64
 kernel_meta=linux-image-cloud-arm64
 kernel_suffix=
 compressor=(gzip -1)
-recipe=6 # raise it when what build_base makes changes
+recipe=7 # raise it when what build_base makes changes
 default_cpus=2
 default_memory=1024
 slack=1
@@ -14,6 +14,7 @@ overhead=60 # seconds to start and to stop, on a busy machine
 # programs are linked dynamically; these are all the libraries ours and their tests use
 packages=(busybox-static libc6 libgcc-s1 libelf1 libfdt1 libdw1 liblzma5 libbz2-1.0 zlib1g libcmocka0 libglib2.0-0 libpcre2-8-0 libseccomp2 libslirp0 libzstd1 libcapstone4)
 modules='virtio_ring virtio virtio_mmio virtio_console'
+guest_modules='virtio_blk virtio-rng qemu_fw_cfg virtio_net failover net_failover' # there for guests, not loaded
 guest_conf="modules='$modules'
 out=gyve.out err=gyve.err back=gyve.back raw= mark= linger=0"
 gdb_device=/dev/hvc0
@@ -23,7 +24,7 @@ build_base() {
 	local from=$1 version=$2 root=$3 into=$4 m
 	mkdir -p "$root"/{bin,sbin,modules,proc,sys,dev,lib/aarch64-linux-gnu} || return 1
 	cp "$from/bin/busybox" "$root/bin/" || return 1
-	for m in $modules; do
+	for m in $modules $guest_modules; do
 		find "$from/lib/modules/$version" -name "$m.ko" -exec cp {} "$root/modules/" \; -o -name "$m.ko.xz" -exec cp {} "$root/modules/" \;
 	done
 	! ls "$root"/modules/*.xz >/dev/null 2>&1 || xz -d "$root"/modules/*.xz || return 1 # newer kernels
