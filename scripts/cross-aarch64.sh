@@ -16,6 +16,7 @@ out=${1:-$top/build-aarch64}
 mkdir -p "$out" && out=$(cd "$out" && pwd) || exit 1
 
 packages=(
+	libarchive-dev
 	libbz2-1.0
 	libcapstone-dev libcapstone4
 	libcmocka-dev libcmocka0
@@ -48,6 +49,7 @@ libs=$sysroot/usr/lib/aarch64-linux-gnu
 export PKG_CONFIG=$(command -v pkg-config) # the same for every target, told by these
 export PKG_CONFIG_LIBDIR=$libs/pkgconfig:$sysroot/usr/share/pkgconfig PKG_CONFIG_SYSROOT_DIR=$sysroot
 unset PKG_CONFIG_PATH
+export ARCHIVE_CFLAGS=" " ARCHIVE_LIBS="-l:libarchive.a -lz" # its shared form needs 40 MB of other libraries inside the machine
 # GYVE_CHECK_PROGRAMS: only these, as make names them (tests/unit/test_x ...)
 work=$out
 prepare_sources || die "autoreconf failed"

@@ -130,6 +130,33 @@ row_advice() {
 	wait $pid
 }
 
+# An archive: its arguments and variables, unless the command line has others; its files outside or in guest memory.
+row_archive() {
+	mkdir -p "$d/bundle/bin"
+	cp "$guests/hermit_machine_$v" "$d/bundle/bin/kernel"
+	echo 'from the archive' >"$d/bundle/motd"
+	cat >"$d/bundle/hermit.toml" <<-'TOML'
+		version = "1"
+		kernel = "bin/kernel"
+		[input]
+		kernel_args = ["bootargs"]
+		app_args = ["one", "two"]
+		env_vars = ["A=image", "B=image", "nothing"]
+		[requirements]
+		memory = "32 MiB"
+	TOML
+	tar -C "$d/bundle" -czf "$d/image.tar.gz" hermit.toml bin motd || bad "no archive can be made"
+	for mode in external internal; do
+		timeout 60 "$gyve" run --hermit-image-mode $mode -e A=user "$d/image.tar.gz" </dev/null >"$d/out" 2>"$d/err" ||
+			bad "$mode: status $?: $(head -n 1 "$d/err")"
+		says 'bootargs env=A=user env=B=image -- one two'
+		timeout 60 "$gyve" run --hermit-image-mode $mode "$d/image.tar.gz" -- cpus </dev/null >"$d/out" 2>"$d/err"
+		says 'vCPUs 1'
+	done
+	timeout 60 "$gyve" run -m 16MiB "$d/image.tar.gz" </dev/null >"$d/out" 2>"$d/err"
+	[ $? = 127 ] || bad "less memory than it requires is not refused"
+}
+
 machine=$(uname -m)
 [ $# -gt 0 ] || set -- $(sed -n 's/^row_\([a-z_0-9]*\)() {$/\1/p' "$0")
 result=0

@@ -19,6 +19,9 @@ test_machine_walk() {
 test_machine_cpus() {
 	machine_row cpus
 }
+test_machine_archive() {
+	machine_row archive
+}
 test_machine_advice() {
 	machine_row advice
 }
@@ -26,17 +29,17 @@ test_machine_environment() {
 	machine_row environment
 }
 
-limit_a64_machine=100
+limit_a64_machine=150
 test_a64_machine() {
 	local copies=() v
 	for v in 1 2 3; do
 		copies+=(--copy "$GUESTS/hermit_machine_$v:/guest/hermit_machine_$v")
 	done
-	"$here/../hosts/run" aarch64 --timeout 280 --copy "$GYVE:/bin/gyve" --copy "$here/machine_rows.sh:/guest/rows" "${copies[@]}" -- \
+	"$here/../hosts/run" aarch64 --timeout 420 --copy "$GYVE:/bin/gyve" --copy "$here/machine_rows.sh:/guest/rows" "${copies[@]}" -- \
 		sh -c 'WALK=1048576 sh /guest/rows gyve /guest /rows places sizes walk environment &&
-			KSM=1 MANY_CPUS=64 VERSIONS="1 3" sh /guest/rows gyve /guest /rows cpus advice' >"$T/rows.log" 2>&1 ||
+			KSM=1 MANY_CPUS=64 VERSIONS="1 3" sh /guest/rows gyve /guest /rows cpus advice archive' >"$T/rows.log" 2>&1 ||
 		fail "$(grep '^not ok' "$T/rows.log" || tail -n 1 "$T/rows.log")"
-	[ "$(grep -c '^ok' "$T/rows.log")" = 16 ] || fail "not all rows ran"
+	[ "$(grep -c '^ok' "$T/rows.log")" = 18 ] || fail "not all rows ran"
 }
 
 # Below the gap and behind it, a word of every 64 KiB. (highmem_5_all: of every page, a minute where KVM emulates.)
