@@ -13,7 +13,7 @@ slack=1
 overhead=60 # seconds to start and to stop, on a busy machine
 # programs are linked dynamically; these are all the libraries ours and their tests use
 packages=(busybox-static libc6 libgcc-s1 libelf1 libfdt1 libdw1 liblzma5 libbz2-1.0 zlib1g libcmocka0 libglib2.0-0 libpcre2-8-0 libseccomp2 libslirp0 libzstd1 libcapstone4)
-modules='virtio_ring virtio virtio_mmio virtio_console'
+modules='virtio_ring virtio virtio_mmio virtio_console tun'
 guest_modules='virtio_blk virtio-rng qemu_fw_cfg virtio_net failover net_failover' # there for guests, not loaded
 guest_conf="modules='$modules'
 out=gyve.out err=gyve.err back=gyve.back raw= mark= linger=0"
