@@ -9,13 +9,10 @@
 
 #include "gyve/log.h"
 
-/* The loop's thread: everything the driver has notified of since. */
-static void kicked(void *ctx, unsigned revents)
+void virtio_run(struct virtio *d)
 {
-	struct virtio *d = ctx;
 	eventfd_t v;
 
-	(void)revents;
 	eventfd_read(d->kick, &v);
 	unsigned pending = __atomic_exchange_n(&d->pending, 0, __ATOMIC_SEQ_CST);
 	pthread_mutex_lock(&d->lock);
@@ -23,6 +20,12 @@ static void kicked(void *ctx, unsigned revents)
 		if (pending & 1u << q && virtio_running(d) && d->queue[q].enabled)
 			d->ops->queue(d, q);
 	pthread_mutex_unlock(&d->lock);
+}
+
+static void kicked(void *ctx, unsigned revents)
+{
+	(void)revents;
+	virtio_run(ctx);
 }
 
 int virtio_init(struct virtio *d, const struct virtio_ops *ops, const struct gyve_dev_host *host, uint64_t features,

@@ -85,6 +85,8 @@ static inline struct virtq *virtio_queue(struct virtio *d, unsigned q)
 void virtio_enable_queue(struct virtio *d, unsigned q);
 /** The driver writes the notification register. Any thread, the lock not held. */
 void virtio_notify(struct virtio *d, unsigned q);
+/** What the loop does after notifications, and tests without one: the lock not held. */
+void virtio_run(struct virtio *d);
 /** Read or write len bytes of the device's configuration. */
 void virtio_config(struct virtio *d, bool write, uint64_t offset, void *buf, unsigned len);
 

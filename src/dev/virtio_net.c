@@ -52,6 +52,17 @@ static size_t fill(struct virtio_net *n, const uint8_t *header, const uint8_t *f
 	return done;
 }
 
+/* The header's number of buffers, which may lie in two pieces. */
+static void put_count(const struct iovec *at, unsigned pieces, unsigned count)
+{
+	uint8_t number[2];
+
+	put_le16(number, (uint16_t)count);
+	memcpy(at[0].iov_base, number, at[0].iov_len);
+	if (pieces == 2)
+		memcpy(at[1].iov_base, number + 1, 1);
+}
+
 /* One frame; false: no buffers. */
 static bool receive(void *card, const uint8_t *header, const uint8_t *frame, size_t len)
 {
@@ -71,13 +82,13 @@ static bool receive(void *card, const uint8_t *header, const uint8_t *frame, siz
 	memset(hdr + 1, 0, 5); /* no segmentation was agreed on */
 	put_le16(hdr + HDR_BUFFERS, 1);
 	for (size_t at = 0; at < NET_HEADER + len; count++) {
-		if (!next_buffers(n)) {
+		bool whole_ring = count == q->size;
+		if (whole_ring || !next_buffers(n)) {
 			put_back(n, count, count);
-			return !virtio_running(&n->d);
+			return whole_ring || !virtio_running(&n->d);
 		}
 		size_t rest = NET_HEADER + len - at;
-		if ((!count && n->rx.in_len < NET_HEADER) || (rest > n->rx.in_len && !(n->d.features & F_MRG_RXBUF)) ||
-		    count == q->size) {
+		if ((!count && n->rx.in_len < NET_HEADER) || (rest > n->rx.in_len && !(n->d.features & F_MRG_RXBUF))) {
 			put_back(n, count + 1, count); /* it does not fit, and is lost */
 			return true;
 		}
@@ -87,11 +98,7 @@ static bool receive(void *card, const uint8_t *header, const uint8_t *frame, siz
 		virtq_push(q, n->rx.head, (uint32_t)done);
 		at += done;
 	}
-	uint8_t number[2];
-	put_le16(number, (uint16_t)count);
-	memcpy(count_at[0].iov_base, number, count_at[0].iov_len);
-	if (pieces == 2)
-		memcpy(count_at[1].iov_base, number + 1, 1);
+	put_count(count_at, pieces, count);
 	return true;
 }
 
