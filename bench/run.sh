@@ -106,7 +106,7 @@ if command -v qemu-system-x86_64 >/dev/null; then
 	wait "${pids[-1]}" 2>/dev/null
 fi
 
-# In the loop's second half, so that the guest is at the same place again each time.
+# The loop's first instruction.
 spin=$(printf '0x%x' $(($(address loop spin) + 4)))
 start loop
 one=$(rsp "$work/sock" until "$spin" hits "$spin" 2000)

@@ -99,36 +99,42 @@ static void try_plant_any(struct gyve_vm *vm, struct gyve_vcpu *v, struct point 
 
 void bp_count(struct gyve_vm *vm)
 {
-	size_t pending = 0, soft = 0, page = 0;
+	size_t pending = 0, soft = 0, page = 0, watch = 0, regs = 0;
 
 	for (size_t i = 0; i < vm->npoints; i++) {
 		const struct point *p = &vm->points[i];
 		pending += p->kind == GYVE_POINT_SW && (p->state == POINT_PENDING || p->by_layout);
 		soft += p->state == POINT_SOFT;
 		page += p->state == POINT_PAGE;
+		watch += point_is_watch(p->kind);
+		regs += p->state == POINT_DEBUG_REG;
 	}
 	__atomic_store_n(&vm->npending, pending, __ATOMIC_RELAXED);
 	__atomic_store_n(&vm->nsoft, soft, __ATOMIC_RELAXED);
 	__atomic_store_n(&vm->npage, page, __ATOMIC_RELAXED);
+	vm->nwatch = watch;
+	vm->nregs = regs;
 }
 
 void bp_sync(struct gyve_vm *vm, struct gyve_vcpu *v)
 {
 	pthread_mutex_lock(&vm->book_lock);
 	plant_sync(vm);
-	for (size_t i = 0; vm->npending && i < vm->npoints; i++) {
+	bool any = vm->npending;
+	for (size_t i = 0; any && i < vm->npoints; i++) {
 		struct point *p = &vm->points[i];
 		if (p->kind == GYVE_POINT_SW && (p->state == POINT_PENDING || p->by_layout))
 			try_plant_any(vm, v, p);
 	}
-	bp_count(vm);
+	if (any)
+		bp_count(vm);
 	pthread_mutex_unlock(&vm->book_lock);
 }
 
 void bp_forget_plants(struct gyve_vm *vm)
 {
 	pthread_mutex_lock(&vm->book_lock);
-	vm->nplants = 0;
+	plant_forget(vm);
 	for (size_t i = 0; i < vm->npoints; i++)
 		if (vm->points[i].state == POINT_BYTES)
 			vm->points[i].state = POINT_PENDING;
@@ -169,11 +175,24 @@ static enum gyve_stop_kind stop_kind(enum gyve_point_kind kind)
 	return kinds[kind];
 }
 
+struct point *point_at(const struct gyve_vm *vm, gyve_gva_t gva, size_t *at)
+{
+	size_t pos;
+
+	while ((pos = addr_index_next(&vm->points_at, gva, at)) != SIZE_MAX)
+		if (vm->points[pos].gva == gva)
+			return &vm->points[pos];
+	return NULL;
+}
+
 static struct point *find_exec(struct gyve_vm *vm, gyve_gva_t pc)
 {
-	for (size_t i = 0; i < vm->npoints; i++)
-		if (!point_is_watch(vm->points[i].kind) && vm->points[i].gva == pc)
-			return &vm->points[i];
+	size_t at = SIZE_MAX;
+	struct point *p;
+
+	while ((p = point_at(vm, pc, &at)) != NULL)
+		if (!point_is_watch(p->kind))
+			return p;
 	return NULL;
 }
 
@@ -197,9 +216,10 @@ bool bp_stops_at(struct gyve_vcpu *v, gyve_gva_t pc)
 	bool any = false, stops = false;
 
 	pthread_mutex_lock(&vm->book_lock);
-	for (size_t i = 0; i < vm->npoints; i++) {
-		const struct point *p = &vm->points[i];
-		if (point_is_watch(p->kind) || p->gva != pc)
+	const struct point *p;
+	size_t at = SIZE_MAX;
+	while ((p = point_at(vm, pc, &at)) != NULL) {
+		if (point_is_watch(p->kind))
 			continue;
 		any = true;
 		stops |= (p->owners & POINT_USER && !p->cmds) || p->owners & POINT_CATCH;
@@ -270,11 +290,12 @@ bool bp_hw_hit(struct gyve_vcpu *v, const struct gyve_exit *e, struct gyve_stop 
 
 static struct point *find(struct gyve_vm *vm, enum gyve_point_kind kind, gyve_gva_t gva, uint64_t len)
 {
-	for (size_t i = 0; i < vm->npoints; i++) {
-		struct point *p = &vm->points[i];
-		if (p->kind == kind && p->gva == gva && (!point_is_watch(kind) || p->len == len))
+	size_t at = SIZE_MAX;
+	struct point *p;
+
+	while ((p = point_at(vm, gva, &at)) != NULL)
+		if (p->kind == kind && (!point_is_watch(kind) || p->len == len))
 			return p;
-	}
 	return NULL;
 }
 
@@ -336,6 +357,11 @@ static int place(struct gyve_vm *vm, struct gyve_vcpu *v, struct point *p, struc
 	return 0;
 }
 
+static uint64_t key_of(const void *ctx, size_t pos)
+{
+	return ((const struct gyve_vm *)ctx)->points[pos].gva;
+}
+
 static int insert(struct gyve_vm *vm, struct gyve_vcpu *v, const struct point *new, struct gyve_err *err)
 {
 	struct point p = *new, *old = find(vm, p.kind, p.gva, p.len);
@@ -352,10 +378,14 @@ static int insert(struct gyve_vm *vm, struct gyve_vcpu *v, const struct point *n
 		vm->points = points;
 		vm->points_cap = cap;
 	}
+	if (addr_index_reserve(&vm->points_at, vm->npoints, key_of, vm) < 0)
+		return gyve_err_set(err, -ENOMEM, "out of memory");
 	int r = place(vm, v, &p, err);
-	if (r == 0)
-		vm->points[vm->npoints++] = p;
-	return r;
+	if (r < 0)
+		return r;
+	addr_index_add(&vm->points_at, p.gva, vm->npoints);
+	vm->points[vm->npoints++] = p;
+	return 0;
 }
 
 int gyve_bp_insert(struct gyve_vm *vm, enum gyve_point_kind kind, gyve_gva_t gva, uint64_t len, struct gyve_err *err)
@@ -383,7 +413,12 @@ static void drop(struct gyve_vm *vm, struct point *p)
 	bp_exprs_free(p->cmds);
 	free(p->old);
 	free(p->pages);
-	memmove(p, p + 1, (size_t)(vm->points + --vm->npoints - p) * sizeof(*p));
+	size_t pos = (size_t)(p - vm->points), last = --vm->npoints;
+	addr_index_remove(&vm->points_at, p->gva, pos);
+	if (pos != last) {
+		*p = vm->points[last];
+		addr_index_move(&vm->points_at, p->gva, last, pos);
+	}
 	changed(vm);
 	bp_count(vm);
 }
@@ -452,6 +487,8 @@ void bp_deinit(struct gyve_vm *vm)
 			bp_exprs_free(vm->points[i].cmds);
 	free(vm->points);
 	free(vm->plants);
+	addr_index_free(&vm->points_at);
+	addr_index_free(&vm->plants_at);
 }
 
 static void describe(const struct gyve_vm *vm, const struct point *p, char *buf, size_t size)

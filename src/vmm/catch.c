@@ -2,6 +2,7 @@
  * exceptions, so the tables say where those are: looked at when the guest goes on, at each exit of a vCPU, and, as a guest may
  * run for long without one, by a timer. */
 #include "catch.h"
+#include "point.h"
 
 #include "gyve/log.h"
 
@@ -140,9 +141,10 @@ void catch_mark(struct gyve_vcpu *v, struct gyve_stop *stop)
 			stop->catches = v->catches.at[i].kinds;
 	if (!stop->catches)
 		return;
-	for (size_t i = 0; i < v->vm->npoints; i++)
-		if (v->vm->points[i].gva == stop->pc && v->vm->points[i].owners & POINT_USER &&
-		    v->vm->points[i].kind <= GYVE_POINT_HW)
+	const struct point *p;
+	size_t at = SIZE_MAX;
+	while ((p = point_at(v->vm, stop->pc, &at)) != NULL)
+		if (p->owners & POINT_USER && p->kind <= GYVE_POINT_HW)
 			return; /* the client's own breakpoint: it shall know it for that */
 	stop->kind = GYVE_STOP_CATCH;
 }

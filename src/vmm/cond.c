@@ -2,7 +2,7 @@
  * condition, and a point that only has commands, cost no stop of the machine. */
 #include "agent.h"
 #include "trace.h"
-#include "vmm.h"
+#include "point.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -79,10 +79,11 @@ static int replace(struct gyve_vm *vm, enum gyve_point_kind kind, gyve_gva_t gva
 		return gyve_err_set(err, -EBUSY, "the guest is running");
 	}
 	pthread_mutex_lock(&vm->book_lock);
-	for (size_t i = 0; i < vm->npoints && !found; i++) {
-		struct point *p = &vm->points[i];
+	size_t iter = SIZE_MAX;
+	struct point *p;
+	while (!found && (p = point_at(vm, gva, &iter)) != NULL) {
 		struct bp_exprs **at = commands ? &p->cmds : &p->conds;
-		found = p->kind == kind && p->gva == gva && kind <= GYVE_POINT_HW;
+		found = p->kind == kind && kind <= GYVE_POINT_HW;
 		if (found) {
 			bp_exprs_free(*at);
 			*at = c;
@@ -198,9 +199,10 @@ static void find_at(struct gyve_vm *vm, gyve_gva_t pc, struct found *f)
 {
 	memset(f, 0, sizeof(*f));
 	pthread_mutex_lock(&vm->book_lock);
-	for (size_t i = 0; i < vm->npoints; i++) {
-		const struct point *p = &vm->points[i];
-		if (p->gva != pc || p->kind > GYVE_POINT_HW)
+	const struct point *p;
+	size_t at = SIZE_MAX;
+	while ((p = point_at(vm, pc, &at)) != NULL) {
+		if (p->kind > GYVE_POINT_HW)
 			continue;
 		f->any = true;
 		f->trace |= (p->owners & POINT_TRACE) != 0;

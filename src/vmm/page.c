@@ -319,7 +319,7 @@ void page_arm(struct gyve_vm *vm)
 	bool any = vm->nparts > 1;
 
 	pthread_mutex_lock(&vm->book_lock);
-	for (size_t i = 0; i < vm->npoints; i++) {
+	for (size_t i = 0; vm->nwatch && i < vm->npoints; i++) {
 		struct point *p = &vm->points[i];
 		if (!point_is_watch(p->kind) || p->state == POINT_DEBUG_REG)
 			continue;
@@ -327,9 +327,10 @@ void page_arm(struct gyve_vm *vm)
 		p->state = p->why ? POINT_SOFT : POINT_PAGE;
 		any = true;
 	}
-	if (any)
+	if (any) {
 		protect(vm);
-	bp_count(vm);
+		bp_count(vm);
+	}
 	pthread_mutex_unlock(&vm->book_lock);
 }
 

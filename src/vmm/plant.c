@@ -5,6 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* How many of them one look checks: a guest with more that rewrites its code is seen a little later. */
+enum { CHECKS = 32 };
+
 /* Some guests' instruction fetch does not see what is written here by itself. */
 static void sync_code(struct gyve_vm *vm, gyve_gpa_t gpa, uint64_t len)
 {
@@ -22,10 +25,17 @@ static void write_bytes(struct gyve_vm *vm, const struct plant *p, const uint8_t
 
 struct plant *plant_find(struct gyve_vm *vm, gyve_gpa_t gpa)
 {
-	for (size_t i = 0; i < vm->nplants; i++)
-		if (vm->plants[i].gpa == gpa)
-			return &vm->plants[i];
+	size_t at = SIZE_MAX, pos;
+
+	while ((pos = addr_index_next(&vm->plants_at, gpa, &at)) != SIZE_MAX)
+		if (vm->plants[pos].gpa == gpa)
+			return &vm->plants[pos];
 	return NULL;
+}
+
+static uint64_t key_of(const void *ctx, size_t pos)
+{
+	return ((const struct gyve_vm *)ctx)->plants[pos].gpa;
 }
 
 static struct plant *append(struct gyve_vm *vm)
@@ -38,6 +48,8 @@ static struct plant *append(struct gyve_vm *vm)
 		vm->plants = p;
 		vm->plants_cap = cap;
 	}
+	if (addr_index_reserve(&vm->plants_at, vm->nplants, key_of, vm) < 0)
+		return NULL;
 	return &vm->plants[vm->nplants++];
 }
 
@@ -55,6 +67,7 @@ int plant_add(struct gyve_vm *vm, gyve_gpa_t gpa)
 	if (!p)
 		return -ENOMEM;
 	*p = new;
+	addr_index_add(&vm->plants_at, gpa, vm->nplants - 1);
 	write_bytes(vm, p, vm->arch->bp_insn);
 	return 0;
 }
@@ -62,6 +75,17 @@ int plant_add(struct gyve_vm *vm, gyve_gpa_t gpa)
 static bool is_intact(struct gyve_vm *vm, const struct plant *p, uint8_t *now)
 {
 	return gyve_memmap_read(&vm->map, p->gpa, now, p->len) == p->len && memcmp(now, vm->arch->bp_insn, p->len) == 0;
+}
+
+static void note_lifted(struct gyve_vm *vm, size_t pos)
+{
+	if (vm->lifted_from == vm->lifted_to) {
+		vm->lifted_from = pos;
+		vm->lifted_to = pos + 1;
+		return;
+	}
+	vm->lifted_from = pos < vm->lifted_from ? pos : vm->lifted_from;
+	vm->lifted_to = pos >= vm->lifted_to ? pos + 1 : vm->lifted_to;
 }
 
 void plant_drop(struct gyve_vm *vm, gyve_gpa_t gpa)
@@ -73,19 +97,40 @@ void plant_drop(struct gyve_vm *vm, gyve_gpa_t gpa)
 		return;
 	if (!p->lifted && is_intact(vm, p, now)) /* else the guest has put something else there */
 		write_bytes(vm, p, p->orig);
-	*p = vm->plants[--vm->nplants];
+	size_t pos = (size_t)(p - vm->plants), last = --vm->nplants;
+	addr_index_remove(&vm->plants_at, gpa, pos);
+	if (pos == last)
+		return;
+	*p = vm->plants[last];
+	addr_index_move(&vm->plants_at, p->gpa, last, pos);
+	if (p->lifted)
+		note_lifted(vm, pos);
+}
+
+void plant_forget(struct gyve_vm *vm)
+{
+	vm->nplants = 0;
+	addr_index_clear(&vm->plants_at);
+}
+
+static void plant_again(struct gyve_vm *vm, struct plant *p)
+{
+	uint8_t now[sizeof(p->orig)];
+
+	if (p->lifted || is_intact(vm, p, now))
+		return;
+	memcpy(p->orig, now, p->len);
+	write_bytes(vm, p, vm->arch->bp_insn);
 }
 
 void plant_sync(struct gyve_vm *vm)
 {
-	uint8_t now[sizeof(vm->plants->orig)];
+	size_t n = vm->nplants < CHECKS ? vm->nplants : CHECKS;
 
-	for (size_t i = 0; i < vm->nplants; i++) {
-		struct plant *p = &vm->plants[i];
-		if (p->lifted || is_intact(vm, p, now))
-			continue;
-		memcpy(p->orig, now, p->len);
-		write_bytes(vm, p, vm->arch->bp_insn);
+	for (; n; n--) {
+		if (vm->plants_checked >= vm->nplants)
+			vm->plants_checked = 0;
+		plant_again(vm, &vm->plants[vm->plants_checked++]);
 	}
 }
 
@@ -96,15 +141,18 @@ void plant_lift(struct gyve_vm *vm, gyve_gpa_t gpa)
 	if (!p || p->lifted)
 		return;
 	p->lifted = true;
+	note_lifted(vm, (size_t)(p - vm->plants));
 	write_bytes(vm, p, p->orig);
 }
 
 void bp_lower(struct gyve_vm *vm)
 {
 	pthread_mutex_lock(&vm->book_lock);
-	for (size_t i = 0; i < vm->nplants; i++)
+	for (size_t i = vm->lifted_from; i < vm->lifted_to && i < vm->nplants; i++) {
 		vm->plants[i].lifted = false;
-	plant_sync(vm);
+		plant_again(vm, &vm->plants[i]);
+	}
+	vm->lifted_from = vm->lifted_to = 0;
 	pthread_mutex_unlock(&vm->book_lock);
 }
 
@@ -122,21 +170,43 @@ static bool overlap(const struct plant *p, gyve_gpa_t gpa, size_t len, size_t *f
 	return true;
 }
 
+/* Plants that may overlap [gpa, gpa+len), one by one: by their addresses if that is less to look at than all of them. *at
+ * begins as 0. */
+static struct plant *next_overlap(struct gyve_vm *vm, gyve_gpa_t gpa, size_t len, size_t *at)
+{
+	size_t before = vm->arch->bp_len - 1u;
+
+	if (len >= vm->nplants)
+		return *at < vm->nplants ? &vm->plants[(*at)++] : NULL;
+	while (*at < len + before) {
+		struct plant *p = plant_find(vm, gpa - before + (*at)++);
+		if (p)
+			return p;
+	}
+	return NULL;
+}
+
+static void hide(struct gyve_vm *vm, uint64_t gpa, uint8_t *buf, size_t len)
+{
+	size_t from, to, at = 0;
+	const struct plant *p;
+
+	while ((p = next_overlap(vm, gpa, len, &at)) != NULL)
+		if (!p->lifted && overlap(p, gpa, len, &from, &to) &&
+		    memcmp(buf + from, vm->arch->bp_insn + (gpa + from - p->gpa), to - from) == 0)
+			memcpy(buf + from, p->orig + (gpa + from - p->gpa), to - from);
+}
+
 ssize_t bp_phys_read(void *ctx, uint64_t gpa, void *buf, size_t len)
 {
 	struct gyve_vm *vm = ctx;
-	size_t from, to;
 
 	if (!__atomic_load_n(&vm->nplants, __ATOMIC_RELAXED))
 		return gyve_memmap_read(&vm->map, gpa, buf, len);
 	pthread_mutex_lock(&vm->book_lock);
 	ssize_t n = gyve_memmap_read(&vm->map, gpa, buf, len);
-	for (size_t i = 0; n > 0 && i < vm->nplants; i++) {
-		const struct plant *p = &vm->plants[i];
-		if (!p->lifted && overlap(p, gpa, (size_t)n, &from, &to) &&
-		    memcmp((uint8_t *)buf + from, vm->arch->bp_insn + (gpa + from - p->gpa), to - from) == 0)
-			memcpy((uint8_t *)buf + from, p->orig + (gpa + from - p->gpa), to - from);
-	}
+	if (n > 0)
+		hide(vm, gpa, buf, (size_t)n);
 	pthread_mutex_unlock(&vm->book_lock);
 	return n;
 }
@@ -145,10 +215,10 @@ ssize_t bp_phys_read(void *ctx, uint64_t gpa, void *buf, size_t len)
 static ssize_t write_around(struct gyve_vm *vm, uint64_t gpa, const uint8_t *buf, size_t len)
 {
 	uint8_t *copy = NULL;
-	size_t from, to;
+	size_t from, to, next = 0;
+	struct plant *p;
 
-	for (size_t i = 0; i < vm->nplants; i++) {
-		struct plant *p = &vm->plants[i];
+	while ((p = next_overlap(vm, gpa, len, &next)) != NULL) {
 		if (!overlap(p, gpa, len, &from, &to))
 			continue;
 		if (!copy) {

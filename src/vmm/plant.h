@@ -9,8 +9,10 @@ struct plant *plant_find(struct gyve_vm *vm, gyve_gpa_t gpa);
 int plant_add(struct gyve_vm *vm, gyve_gpa_t gpa);
 /** One user less; the last one puts the guest's bytes back. */
 void plant_drop(struct gyve_vm *vm, gyve_gpa_t gpa);
-/** What the guest has overwritten becomes the new original, and is planted again. */
+/** What the guest has overwritten becomes the new original, and is planted again; of very many, some at a time. */
 void plant_sync(struct gyve_vm *vm);
+/** Guest memory is new: nothing is planted. */
+void plant_forget(struct gyve_vm *vm);
 /** Put the guest's bytes at gpa back until bp_lower(). */
 void plant_lift(struct gyve_vm *vm, gyve_gpa_t gpa);
 #endif

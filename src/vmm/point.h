@@ -8,6 +8,8 @@ static inline bool point_is_watch(enum gyve_point_kind kind)
 	return kind >= GYVE_POINT_WRITE;
 }
 
+/** Points at gva, of any kind, one by one: *at begins as SIZE_MAX. NULL: no more. */
+struct point *point_at(const struct gyve_vm *vm, gyve_gva_t gva, size_t *at);
 enum gyve_hw_type point_hw_type(enum gyve_point_kind kind);
 /** Debug registers p holds now. */
 unsigned point_slots_of(const struct gyve_vm *vm, const struct point *p);

@@ -112,8 +112,8 @@ void bp_debug_regs(struct gyve_vm *vm, struct gyve_debug *d, const gyve_gva_t *s
 		n++;
 	total -= n < total ? n : total;
 	d->sw_bp = vm->nplants > 0;
-	for (int r = 0; r <= 2; r++)
-		for (size_t i = 0; i < vm->npoints; i++) {
+	for (int r = vm->nregs ? 0 : vm->npending ? 1 : 2; r <= 2; r++)
+		for (size_t i = 0; i < vm->npoints && (total || (r < 2 && watch_total)); i++) {
 			const struct point *p = &vm->points[i];
 			if (rank(p) == r && !(no_watch && point_is_watch(p->kind)) &&
 			    !(skip_pc && !point_is_watch(p->kind) && p->gva == *skip_pc))

@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <time.h>
 
+#include "addr_index.h"
 #include "gyve/assist.h"
 #include "gyve/dev.h"
 #include "gyve/vm.h"
@@ -200,10 +201,16 @@ struct gyve_vm {
 	pthread_mutex_t book_lock;
 	struct point *points;
 	size_t npoints, points_cap;
+	struct addr_index points_at; /**< by gva */
 	struct plant *plants;
 	size_t nplants, plants_cap;
-	size_t nsoft; /**< points in state SOFT */
-	size_t npage; /**< points in state PAGE */
+	struct addr_index plants_at;   /**< by gpa */
+	size_t plants_checked;         /**< where plant_sync() goes on */
+	size_t lifted_from, lifted_to; /**< all plants that are lifted are in [from, to) */
+	size_t nwatch;                 /**< watchpoints */
+	size_t nregs;                  /**< points in state DEBUG_REG */
+	size_t nsoft;                  /**< points in state SOFT */
+	size_t npage;                  /**< points in state PAGE */
 	struct ram_part *parts;
 	size_t nparts;
 	bool parts_lifted; /**< all of them are free for a step */

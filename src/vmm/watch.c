@@ -14,7 +14,7 @@ static bool compared(const struct point *p)
 void watch_arm(struct gyve_vm *vm)
 {
 	pthread_mutex_lock(&vm->book_lock);
-	for (size_t i = 0; i < vm->npoints; i++) {
+	for (size_t i = 0; vm->nwatch && i < vm->npoints; i++) {
 		struct point *p = &vm->points[i];
 		if (compared(p))
 			p->old_known = vcpu_read(&vm->cpus[0], p->gva, p->old, p->len) == (ssize_t)p->len;
@@ -24,7 +24,7 @@ void watch_arm(struct gyve_vm *vm)
 
 static bool any_read_watch(const struct gyve_vm *vm)
 {
-	for (size_t i = 0; i < vm->npoints; i++)
+	for (size_t i = 0; vm->nwatch && i < vm->npoints; i++)
 		if (compared(&vm->points[i]) && vm->points[i].kind != GYVE_POINT_WRITE)
 			return true;
 	return false;
@@ -114,7 +114,7 @@ bool watch_after(struct gyve_vcpu *v, const struct watch_touch *touch, struct gy
 	bool hit = false;
 
 	pthread_mutex_lock(&vm->book_lock);
-	for (size_t i = 0; i < vm->npoints && !hit; i++) {
+	for (size_t i = 0; vm->nwatch && i < vm->npoints && !hit; i++) {
 		struct point *p = &vm->points[i];
 		hit = compared(p) && is_hit(v, p, touch, &addr);
 		if (hit)

@@ -3,6 +3,7 @@
 
     rsp.py ADDRESS hits HOT TOTAL COUNT NCPUS   continue over a breakpoint at HOT until the guest ends; all COUNT hits must come
     rsp.py ADDRESS watch WHERE LEN COUNT        continue over a write watchpoint, which stops COUNT times, until the guest ends
+    rsp.py ADDRESS many SPIN COUNT              COUNT breakpoints, one of them in the loop at SPIN, come and go
     rsp.py ADDRESS replay SESSION GUEST         a recorded session (tests/conformance): every answer must be as it was
     rsp.py ADDRESS nonstop COUNTS WORK          stop four vCPUs one by one, step one while others run, breakpoints hit by each
     rsp.py ADDRESS running COUNTS               all-stop: memory, search and monitor while the guest runs
@@ -358,6 +359,36 @@ def hostile(client):
     print("alive")
 
 
+def many(client, spin, count):
+    client.start()
+    hot, count, base = int(spin, 0) + 4, int(count), 0x1000000
+    before = client.ask("m%x,1000" % base)
+    others = [base + 16 * i for i in range(count - 1)]
+    random.Random(1).shuffle(others)
+    for address in others[: count // 2] + [hot] + others[count // 2 :]:
+        if client.ask("Z0,%x,1" % address) != "OK":
+            raise SystemExit("no breakpoint at 0x%x" % address)
+    if client.ask("m%x,1000" % base) != before or client.ask("m%x,4" % base) != before[:8]:
+        raise SystemExit("breakpoints show in memory")
+    for _ in range(20):
+        client.send("vCont;c")
+        kind, stop = client.stop()
+        if kind != "T" or "swbreak" not in stop or stop["10"] != little(hot):
+            raise SystemExit("stopped otherwise: %r" % stop)
+    random.Random(2).shuffle(others)
+    for address in others:
+        if client.ask("z0,%x,1" % address) != "OK":
+            raise SystemExit("the breakpoint at 0x%x stays" % address)
+    client.send("vCont;c")
+    if client.stop()[1].get("10") != little(hot):
+        raise SystemExit("the last breakpoint is gone")
+    if client.ask("m%x,1000" % base) != before:
+        raise SystemExit("a breakpoint was left behind")
+    client.send("vKill;1")
+    client.receive()
+    print("fine")
+
+
 def unquote(text):
     return re.sub(r"\\x([0-9a-f]{2})", lambda m: chr(int(m.group(1), 16)), text)
 
@@ -390,7 +421,7 @@ def replay(client, session, guest):
     print("%d packets" % sent)
 
 
-COMMANDS = {"hits": hits, "watch": watch, "nonstop": nonstop, "running": running, "replay": replay, "hostile": hostile}
+COMMANDS = {"hits": hits, "watch": watch, "many": many, "nonstop": nonstop, "running": running, "replay": replay, "hostile": hostile}
 
 
 def main():

@@ -140,3 +140,10 @@ test_call_function() {
 	output 'hello from a bare kernel
 vCPUs 1, fuel 94, sum 55, counter 15, product 120'
 }
+
+# Ten thousand breakpoints: each is hit where it stands, the guest's code reads as if there were none, and it goes when it is taken out.
+test_many_breakpoints() {
+	gyve_start "$GUESTS/loop"
+	rsp many "$(symbol loop spin)" 10000
+	gyve_ends 0
+}
