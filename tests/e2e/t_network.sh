@@ -84,7 +84,7 @@ test_network_unused() {
 	gyve_run 0 --file-isolation strict --net user "$GUESTS/hermit_files_3"
 }
 
-refused() { # STATUS TEXT OPTION...
+network_refused() { # STATUS TEXT OPTION...
 	local status=0
 	"$GYVE" run "${@:3}" >"$T/gyve.out" 2>"$T/gyve.err" || status=$?
 	[ $status = "$1" ] || fail "${*:3}: status $status, not $1"
@@ -93,14 +93,14 @@ refused() { # STATUS TEXT OPTION...
 
 test_network_refusals() {
 	local image=$GUESTS/hermit_net
-	refused 2 'tap:NAME or user' --net bridge "$image"
-	refused 2 '1 to 15 bytes' --net tap:a234567890123456 "$image"
-	refused 2 'hostfwd=' --net user,hostfwd=tcp:80 "$image"
-	refused 2 'for user networking' --net tap,hostfwd=tcp::1-2 "$image"
-	refused 2 'mac=' --net user,mac=01:00:00:00:00:00 "$image"
-	refused 2 'mtu=' --net user,mtu=66000 "$image"
-	refused 125 'no interface gyve_none' --net tap:gyve_none "$image"
+	network_refused 2 'tap:NAME or user' --net bridge "$image"
+	network_refused 2 '1 to 15 bytes' --net tap:a234567890123456 "$image"
+	network_refused 2 'hostfwd=' --net user,hostfwd=tcp:80 "$image"
+	network_refused 2 'for user networking' --net tap,hostfwd=tcp::1-2 "$image"
+	network_refused 2 'mac=' --net user,mac=01:00:00:00:00:00 "$image"
+	network_refused 2 'mtu=' --net user,mtu=66000 "$image"
+	network_refused 125 'no interface gyve_none' --net tap:gyve_none "$image"
 	need_user_network
-	refused 125 'cannot capture' --net "user,pcap=$T/nowhere/net.pcap" "$image"
-	refused 127 'no network for bare' --net user "$GUESTS/sample"
+	network_refused 125 'cannot capture' --net "user,pcap=$T/nowhere/net.pcap" "$image"
+	network_refused 127 'no network for bare' --net user "$GUESTS/sample"
 }
