@@ -90,4 +90,5 @@ def main():
     print("%d bytes in %.3f s: %.2f MB/s" % (size, seconds, size / seconds / 1e6))
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # The network card of Hermit guests: through a tap interface and in user space, each in a network namespace of its own.
+only_machine_tests aarch64 a64_network
 
 # in_namespace ARGUMENT...: of net_inside.sh
 in_namespace() {
@@ -103,4 +104,15 @@ test_network_refusals() {
 	need_user_network
 	network_refused 125 'cannot capture' --net "user,pcap=$T/nowhere/net.pcap" "$image"
 	network_refused 127 'no network for bare' --net user "$GUESTS/sample"
+}
+
+limit_a64_network=300
+test_a64_network() {
+	python3 -Bc 'import sys; sys.path.insert(0, sys.argv[1]); import net_peer; sys.stdout.buffer.write(net_peer.pattern()[:100000])' \
+		"$here" >"$T/pattern" || skip "no python3 to make the bytes"
+	"$here/../hosts/run" aarch64 --timeout 240 --copy "$GYVE:/bin/gyve" --copy "$here/net_rows.sh:/guest/rows" \
+		--copy "$GUESTS/hermit_net:/guest/hermit_net" --copy "$GUESTS/hermit_net_hostile:/guest/hermit_net_hostile" \
+		--copy "$T/pattern:/guest/pattern" -- sh /guest/rows gyve /guest /guest/pattern >"$T/rows.log" 2>&1 ||
+		fail "$(grep '^not ok' "$T/rows.log" || tail -n 1 "$T/rows.log")"
+	[ "$(grep -c '^ok' "$T/rows.log")" -ge 5 ] || fail "not all rows ran: $(cat "$T/rows.log")"
 }
