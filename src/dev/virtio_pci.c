@@ -42,10 +42,10 @@ static void set_line(struct virtio_pci *p, bool level)
 static void send_vector(struct virtio_pci *p, unsigned v)
 {
 	const struct gyve_dev_host *host = p->d->host;
-	const uint8_t *e = p->table + (size_t)v * 16;
 
 	if (v >= p->vectors)
 		return;
+	const uint8_t *e = p->table + (size_t)v * 16;
 	if (p->msix_masked || e[12] & 1) {
 		p->pending |= 1ull << v;
 		return;
