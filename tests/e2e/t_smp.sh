@@ -2,7 +2,7 @@
 # Several vCPUs. GYVE_E2E_HITS: how many continues over the shared breakpoint (10,000 unless told; 500 in an emulated host).
 hits=${GYVE_E2E_HITS:-$([ -n "$MACHINE" ] && echo 500 || echo 10000)}
 machine_tests "aarch64 x86_64 svm" two_vcpus
-machine_tests "x86_64 svm" scheduler_locking four_vcpus_gdb four_vcpus_10000_continues
+machine_tests "x86_64 svm" scheduler_locking scheduler_locking_modes four_vcpus_gdb four_vcpus_10000_continues
 
 test_two_vcpus() {
 	gyve_start -c 2 "$GUESTS/smp"
@@ -69,5 +69,50 @@ test_scheduler_locking() {
 		continue
 	IN
 	expect '^rip .*kmain' '^rip +0x200000 ' 'exited normally'
+	gyve_ends 0
+}
+
+# Who else runs while one thread continues or steps: $b is how far the other vCPU was.
+test_scheduler_locking_modes() {
+	gyve_start -c 2 "$GUESTS/nonstop"
+	gdb_run nonstop <<-'IN'
+		break rare if cpu == 0 && counts[1] > 0
+		continue
+		set scheduler-locking on
+		set $b = counts[1]
+		continue
+		next
+		print counts[1] == $b
+		set scheduler-locking step
+		next
+		step
+		next
+		print counts[1] == $b
+		ignore 1 20
+		continue
+		print counts[1] > $b
+		set scheduler-locking replay
+		set $b = counts[1]
+		ignore 1 20
+		continue
+		print counts[1] > $b
+		set scheduler-locking off
+		set $b = counts[1]
+		ignore 1 20
+		continue
+		print counts[1] > $b
+		set scheduler-locking on
+		set $b = counts[0]
+		thread 2
+		stepi 3
+		thread 1
+		print counts[0] == $b
+		maintenance packet QThreadEvents:1
+		maintenance packet QThreadEvents:0
+		kill
+	IN
+	expect 'Breakpoint 1, rare' 'locking on' 'Breakpoint 1, rare' '\$1 = 1' 'locking step' '\+print' '\$2 = 1' 'Breakpoint 1, rare' \
+		'\$3 = 1' 'replay' 'Breakpoint 1, rare' '\$4 = 1' 'locking off' 'Breakpoint 1, rare' '\$5 = 1' '\+thread 2' '\$6 = 1' \
+		'received: "OK"' 'received: "OK"'
 	gyve_ends 0
 }
