@@ -234,15 +234,19 @@ int gyve_trace_readonly(struct gyve_trace *t, gyve_gva_t start, gyve_gva_t end, 
 
 /* --- beginning and end */
 
+/* Also while vCPUs run: they wait for the moment that it takes. */
 static void disown_all(struct gyve_trace *t)
 {
 	struct gyve_vm *vm = t->vm;
+	bool held = run_hold(vm);
 
 	pthread_mutex_lock(&vm->book_lock);
 	for (size_t i = vm->npoints; i-- > 0;)
 		if (vm->points[i].owners & POINT_TRACE)
 			bp_disown(vm, &vm->points[i], POINT_TRACE);
 	pthread_mutex_unlock(&vm->book_lock);
+	if (held)
+		run_release(vm);
 }
 
 static void forget(struct gyve_trace *t)
@@ -317,18 +321,18 @@ int gyve_trace_stop(struct gyve_trace *t)
 	pthread_mutex_lock(&t->lock);
 	trace_end(t, GYVE_TRACE_STOPPED, 0, "");
 	pthread_mutex_unlock(&t->lock);
-	if (gyve_run_stopped(t->vm))
-		disown_all(t); /* else hits are passed over */
+	disown_all(t);
 	return 0;
 }
 
 void gyve_trace_client_gone(struct gyve_trace *t)
 {
-	if (t->st.disconnected || !t->running)
+	if (t->st.disconnected && t->running)
 		return;
 	pthread_mutex_lock(&t->lock);
 	trace_end(t, GYVE_TRACE_DISCONNECTED, 0, "");
 	pthread_mutex_unlock(&t->lock);
+	disown_all(t);
 }
 
 int gyve_trace_buffer(struct gyve_trace *t, uint64_t size)
