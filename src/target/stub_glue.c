@@ -348,15 +348,26 @@ static int glue_offsets(void *ctx, uint64_t *bias)
 	return 0;
 }
 
+/* "/proc/42000/exe": the running program, as scripts ask a Linux host for it (gef does). */
+static bool is_proc_exe(const char *path)
+{
+	size_t digits;
+
+	if (strncmp(path, "/proc/", 6) != 0)
+		return false;
+	digits = strspn(path + 6, "0123456789");
+	return digits && strcmp(path + 6 + digits, "/exe") == 0;
+}
+
 static int glue_file_open(void *ctx, const char *path)
 {
 	struct gyve_glue *g = ctx;
 	int fd;
 
-	if (!g->target->image || strcmp(path, g->target->image) != 0)
+	if (!g->target->image || (strcmp(path, g->target->image) != 0 && !is_proc_exe(path)))
 		return -EACCES;
 	if (g->image_fd < 0) {
-		fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+		fd = open(g->target->image, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 		if (fd < 0)
 			return -errno;
 		g->image_fd = fd;

@@ -147,3 +147,18 @@ test_many_breakpoints() {
 	rsp many "$(symbol loop spin)" 10000
 	gyve_ends 0
 }
+
+# The running image, by its own name and as Linux has it; nothing else.
+test_remote_files() {
+	gyve_start "$GUESTS/sample"
+	gdb_run sample <<-IN
+		remote get /proc/1/exe $T/exe
+		remote get /proc/1/maps $T/maps
+		remote get /proc//exe $T/none
+		remote get /etc/passwd $T/passwd
+		kill
+	IN
+	expect '\+remote get /proc/1/exe' 'Successfully fetched' 'Permission denied' 'Permission denied' 'Permission denied'
+	cmp "$T/exe" "$GUESTS/sample" || fail "it is not the image"
+	gyve_ends 0
+}
