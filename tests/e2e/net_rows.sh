@@ -33,12 +33,15 @@ transfer() {
 
 transfer user user 127.0.0.1 9000
 transfer "user, plain" user 127.0.0.1 9010 plain
-if tunctl -t tap10 >/dev/null 2>out || ip tuntap add tap10 mode tap 2>>out; then
+[ -e /dev/net/tun ] || { mkdir -p /dev/net && mknod /dev/net/tun c 10 200; }
+if "$guests/mktap" tap10 >out 2>&1; then
 	ifconfig tap10 10.0.5.1 netmask 255.255.255.0 up
 	transfer tap tap 10.0.5.1 9020
 else
 	echo "skip tap: $(tail -n 1 out)"
 fi
+timeout 60 "$gyve" run --net user "$guests/hermit_net_irq" >out 2>&1
+result interrupts $? out
 timeout 100 "$gyve" run --net user --log off "$guests/hermit_net_hostile" -- 300 1 >out 2>&1
 result "hostile driver" $? out
 exit $failed

@@ -78,6 +78,13 @@ test_network_hostile_driver() {
 	output alive
 }
 
+# The line and MSI-X, with the timer's line beside.
+test_network_interrupts() {
+	need_user_network
+	gyve_run 0 --pit --net user "$GUESTS/hermit_net_irq"
+	output interrupted
+}
+
 # A card that the guest does not look at.
 test_network_unused() {
 	need_user_network
@@ -110,9 +117,11 @@ limit_a64_network=300
 test_a64_network() {
 	python3 -Bc 'import sys; sys.path.insert(0, sys.argv[1]); import net_peer; sys.stdout.buffer.write(net_peer.pattern()[:100000])' \
 		"$here" >"$T/pattern" || skip "no python3 to make the bytes"
-	"$here/../hosts/run" aarch64 --timeout 240 --copy "$GYVE:/bin/gyve" --copy "$here/net_rows.sh:/guest/rows" \
+	aarch64-linux-gnu-gcc -static -o "$T/mktap" "$here/mktap.c" || fail "mktap is not to be built"
+	"$here/../hosts/run" aarch64 --timeout 240 --copy "$GYVE:/bin/gyve" --copy "$here/net_rows.sh:/guest/rows" --copy "$T/mktap:/guest/mktap" \
 		--copy "$GUESTS/hermit_net:/guest/hermit_net" --copy "$GUESTS/hermit_net_hostile:/guest/hermit_net_hostile" \
+		--copy "$GUESTS/hermit_net_irq:/guest/hermit_net_irq" \
 		--copy "$T/pattern:/guest/pattern" -- sh /guest/rows gyve /guest /guest/pattern >"$T/rows.log" 2>&1 ||
 		fail "$(grep '^not ok' "$T/rows.log" || tail -n 1 "$T/rows.log")"
-	[ "$(grep -c '^ok' "$T/rows.log")" -ge 5 ] || fail "not all rows ran: $(cat "$T/rows.log")"
+	[ "$(grep -c '^ok' "$T/rows.log")" -ge 6 ] || fail "not all rows ran: $(cat "$T/rows.log")"
 }

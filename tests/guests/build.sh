@@ -53,7 +53,7 @@ for version in 1 2 3; do
 	hermit hermit_machine_$version hermit_machine.c -DINTERFACE=$version -O1
 	hermit hermit_hostile_$version hermit_hostile.c -DINTERFACE=$version -O2
 done
-for name in hermit_net hermit_net_hostile; do
+for name in hermit_net hermit_net_hostile hermit_net_irq; do
 	hermit $name $name.c -DINTERFACE=3 -O2 -fno-tree-loop-distribute-patterns
 done
 guest sample sample.c
