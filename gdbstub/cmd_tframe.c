@@ -30,9 +30,14 @@ GDBSTUB_HANDLER(trace_status)
 	}
 	gdbstub_reply_fmt(s, "%x;tframes:%" PRIx64 ";tcreated:%" PRIx64 ";tfree:%" PRIx64 ";tsize:%" PRIx64, st.point,
 			  st.frames, st.created, st.free, st.size);
-	gdbstub_reply_fmt(s,
-			  ";circular:%d;disconn:%d;starttime:%" PRIx64 ";stoptime:%" PRIx64 ";username::;notes::", st.circular,
+	gdbstub_reply_fmt(s, ";circular:%d;disconn:%d;starttime:%" PRIx64 ";stoptime:%" PRIx64 ";username:", st.circular,
 			  st.disconnected, st.start, st.stop);
+	if (st.user)
+		gdbstub_reply_hex(s, st.user, strlen(st.user));
+	gdbstub_reply_fmt(s, ":;notes:");
+	if (st.notes)
+		gdbstub_reply_hex(s, st.notes, strlen(st.notes));
+	gdbstub_reply_fmt(s, ":");
 	gdbstub_reply_end(s);
 }
 

@@ -348,13 +348,28 @@ GDBSTUB_HANDLER(trace_buffer)
 		answer(s, t->option(s->ctx, size ? GDBSTUB_TRACE_SIZE : GDBSTUB_TRACE_CIRCULAR, value), &err);
 }
 
-/* Notes are the client's own; nobody here reads them. */
+/* :WHICH:HEX;... */
 GDBSTUB_HANDLER(trace_notes)
 {
-	(void)c;
+	static const char *const names[] = {"user", "notes", "tstop"};
+	struct gdbstub_err err = {0};
+	int ret = 0;
+
 	TRACING(t)
-	(void)t;
-	gdbstub_reply(s, "OK");
+	gdbstub_cur_expect(c, ':');
+	while (ret == 0 && !c->bad && gdbstub_cur_left(c)) {
+		struct gdbstub_cur one = gdbstub_cur_until(c, ';'), which = gdbstub_cur_until(&one, ':');
+		char text[256];
+		gdbstub_cur_hex_text(&one, text, sizeof(text));
+		c->bad |= one.bad;
+		for (size_t i = 0; !c->bad && ret == 0 && i < sizeof(names) / sizeof(names[0]); i++)
+			if (gdbstub_cur_is(&which, names[i]))
+				ret = t->note(s->ctx, names[i], text);
+	}
+	if (c->bad)
+		gdbstub_reply_malformed(s);
+	else
+		answer(s, ret, &err);
 }
 
 GDBSTUB_HANDLER(trace_save)

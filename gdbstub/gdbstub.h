@@ -117,8 +117,9 @@ enum gdbstub_trace_option {
 };
 struct gdbstub_trace_status {
 	bool running, circular, disconnected;
-	const char *end; /**< as qTStatus has it: "tnotrun", "tstop", "tfull", "tpasscount", "tdisconnected", "terror" */
-	const char *text;
+	const char *end;  /**< as qTStatus has it: "tnotrun", "tstop", "tfull", "tpasscount", "tdisconnected", "terror" */
+	const char *text; /**< tstop: the note given for it; terror: what it was */
+	const char *user, *notes; /**< NULL: none */
 	unsigned point;
 	uint64_t frames, created, size, free, start, stop;
 };
@@ -146,6 +147,8 @@ struct gdbstub_trace_ops {
 	int (*readonly)(void *ctx, uint64_t start, uint64_t end, struct gdbstub_err *err);
 	int (*enable)(void *ctx, unsigned number, uint64_t addr, bool on);
 	int (*option)(void *ctx, enum gdbstub_trace_option option, uint64_t value);
+	/** which: "user", "notes", "tstop". */
+	int (*note)(void *ctx, const char *which, const char *text);
 	int (*start)(void *ctx, struct gdbstub_err *err);
 	int (*stop)(void *ctx);
 	bool (*point)(void *ctx, size_t i, struct gdbstub_tracepoint *ret);

@@ -42,9 +42,10 @@ struct gyve_trace_status {
 	bool running;
 	enum gyve_trace_end end; /**< while not running */
 	unsigned point;
-	char text[128];
-	uint64_t frames, created; /**< in the buffer; since the start */
-	uint64_t size, free;      /**< bytes of the buffer */
+	char text[128];            /**< STOPPED: the note given for that; ERROR: what it was */
+	char user[64], notes[256]; /**< of the client that started it */
+	uint64_t frames, created;  /**< in the buffer; since the start */
+	uint64_t size, free;       /**< bytes of the buffer */
 	bool circular, disconnected;
 	uint64_t start, stop; /**< microseconds since 1970; 0: not yet */
 };
@@ -70,6 +71,9 @@ int gyve_trace_stop(struct gyve_trace *t);
 void gyve_trace_client_gone(struct gyve_trace *t);
 /** size 0: the usual one (5 MiB). -EBUSY while tracing, -EINVAL. */
 int gyve_trace_buffer(struct gyve_trace *t, uint64_t size);
+enum gyve_trace_note { GYVE_TRACE_USER, GYVE_TRACE_NOTES, GYVE_TRACE_STOP_NOTE };
+/** A text for the status, cut to what fits; STOP_NOTE: why it was stopped. */
+void gyve_trace_note(struct gyve_trace *t, enum gyve_trace_note which, const char *text);
 void gyve_trace_circular(struct gyve_trace *t, bool on);
 void gyve_trace_disconnected(struct gyve_trace *t, bool on);
 

@@ -44,6 +44,8 @@ static int status(void *ctx, struct gdbstub_trace_status *ret)
 					     .disconnected = st.disconnected,
 					     .end = ends[st.end],
 					     .text = st.text,
+					     .user = st.user,
+					     .notes = st.notes,
 					     .point = st.point,
 					     .frames = st.frames,
 					     .created = st.created,
@@ -120,6 +122,16 @@ static int option(void *ctx, enum gdbstub_trace_option option, uint64_t value)
 		gyve_trace_circular(trace(ctx), value);
 	else
 		gyve_trace_disconnected(trace(ctx), value);
+	return 0;
+}
+
+static int note(void *ctx, const char *which, const char *p)
+{
+	gyve_trace_note(trace(ctx),
+			*which == 'u'   ? GYVE_TRACE_USER
+			: *which == 'n' ? GYVE_TRACE_NOTES
+					: GYVE_TRACE_STOP_NOTE,
+			p);
 	return 0;
 }
 
@@ -200,6 +212,7 @@ const struct gdbstub_trace_ops gyve_glue_tracing = {
 	.readonly = readonly,
 	.enable = enable,
 	.option = option,
+	.note = note,
 	.start = start,
 	.stop = stop,
 	.point = point,

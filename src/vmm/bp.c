@@ -7,6 +7,7 @@
 #include "catch.h"
 #include "plant.h"
 #include "point.h"
+#include "trace.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -118,6 +119,8 @@ void bp_count(struct gyve_vm *vm)
 
 void bp_sync(struct gyve_vm *vm, struct gyve_vcpu *v)
 {
+	if (!v)
+		trace_tidy(vm);
 	pthread_mutex_lock(&vm->book_lock);
 	plant_sync(vm);
 	bool any = vm->npending;

@@ -1,5 +1,6 @@
 /* The same guest from its beginning, and what it is given then: arguments, environment. */
 #include "catch.h"
+#include "trace.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -107,7 +108,7 @@ static int reset_vcpu(struct gyve_vcpu *v, struct gyve_err *err)
 {
 	v->hit.kind = GYVE_STOP_NONE;
 	v->call.waits = v->posted = v->agent_done = false;
-	v->trace_steps = 0;
+	trace_steps_end(v);
 	v->act.act = GYVE_ACT_NONE;
 	__atomic_store_n(&v->stop_me, STOP_ME_NOT, __ATOMIC_SEQ_CST);
 	v->told = v->told_watch = v->over = v->over_watch = v->done_watch = v->started = false;

@@ -164,8 +164,10 @@ static bool run_on(struct gyve_vcpu *v, bool over, struct gyve_stop *stop)
 		return true;
 	if (v->lift)
 		page_lift(v);
-	if (v->skip)
+	if (v->skip) {
+		trace_tidy(vm);
 		bp_lift(v, vcpu_pc(v));
+	}
 	if (soft || v->lift)
 		watch_before(v, &touch);
 	enum exit_result res = run_once(v, soft || v->lift || over || first || v->trace_steps || v->act.act != GYVE_ACT_CONT,

@@ -31,10 +31,11 @@ void text_deinit(struct gyve_vm *vm)
 	pthread_mutex_destroy(&vm->text.lock);
 }
 
-/* text.lock is held. */
+/* text.lock is held. The session thread takes the text, and waits for vCPUs when it changes something: no longer then. */
 static void wait_for_room(struct gyve_vm *vm)
 {
-	while (vm->text.len >= FULL && !__atomic_load_n(&vm->stop_wanted, __ATOMIC_SEQ_CST)) {
+	while (vm->text.len >= FULL && !__atomic_load_n(&vm->stop_wanted, __ATOMIC_SEQ_CST) &&
+	       !__atomic_load_n(&vm->alone, __ATOMIC_SEQ_CST)) {
 		struct timespec t;
 		clock_gettime(CLOCK_REALTIME, &t);
 		t.tv_nsec += LOOK_AGAIN;

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -88,7 +89,7 @@ static int check_action(const struct gyve_trace_action *a, struct gyve_err *err)
 	case GYVE_TRACE_REGS:
 		return a->e.len <= 512 ? 0 : gyve_err_set(err, -E2BIG, "a mask of more registers than there are");
 	case GYVE_TRACE_MEM:
-		return a->len <= UINT16_MAX ? 0 : gyve_err_set(err, -E2BIG, "one block has up to %d bytes", UINT16_MAX);
+		return a->len <= TRACE_MAX_FRAME ? 0 : gyve_err_set(err, -E2BIG, "a frame has up to %d bytes", TRACE_MAX_FRAME);
 	default:
 		return agent_check(a->e.code, a->e.len, AGENT_VARS | AGENT_TRACE, err);
 	}
@@ -234,19 +235,33 @@ int gyve_trace_readonly(struct gyve_trace *t, gyve_gva_t start, gyve_gva_t end, 
 
 /* --- beginning and end */
 
-/* Also while vCPUs run: they wait for the moment that it takes. */
-static void disown_all(struct gyve_trace *t)
+/* Nobody is in the guest, or only a vCPU that is alone. */
+static void drop_points(struct gyve_trace *t)
 {
 	struct gyve_vm *vm = t->vm;
-	bool held = run_hold(vm);
 
 	pthread_mutex_lock(&vm->book_lock);
+	__atomic_store_n(&t->tidy_due, false, __ATOMIC_SEQ_CST);
 	for (size_t i = vm->npoints; i-- > 0;)
 		if (vm->points[i].owners & POINT_TRACE)
 			bp_disown(vm, &vm->points[i], POINT_TRACE);
 	pthread_mutex_unlock(&vm->book_lock);
+}
+
+/* Also while vCPUs run: they wait for the moment that it takes. */
+static void disown_all(struct gyve_trace *t)
+{
+	bool held = run_hold(t->vm);
+
+	drop_points(t);
 	if (held)
-		run_release(vm);
+		run_release(t->vm);
+}
+
+void trace_tidy(struct gyve_vm *vm)
+{
+	if (vm->trace && __atomic_load_n(&vm->trace->tidy_due, __ATOMIC_SEQ_CST))
+		drop_points(vm->trace);
 }
 
 static void forget(struct gyve_trace *t)
@@ -277,6 +292,7 @@ int gyve_trace_init(struct gyve_trace *t, unsigned g_regs)
 	t->ng = g_regs < t->vm->arch->nregs ? g_regs : t->vm->arch->nregs;
 	t->st.start = t->st.stop = t->st.created = 0;
 	t->st.end = GYVE_TRACE_NOT_RUN;
+	t->st.user[0] = t->st.notes[0] = t->st.text[0] = '\0';
 	return add_builtin(t);
 }
 
@@ -297,11 +313,15 @@ int gyve_trace_start(struct gyve_trace *t, struct gyve_err *err)
 	}
 	trace_frames_clear(t);
 	for (unsigned i = 0; i < t->npoints; i++)
-		t->points[i]->p.hits = t->points[i]->p.usage = 0;
+		t->points[i]->p.hits = t->points[i]->p.usage = t->points[i]->busy = 0;
+	for (unsigned i = 0; i < vm->ncpus; i++)
+		vm->cpus[i].trace_steps = 0;
 	for (unsigned i = 0; i < t->nvars; i++)
 		t->vars[i].value = t->vars[i].initial;
 	t->st.start = trace_now();
 	t->st.stop = t->st.created = 0;
+	t->st.text[0] = '\0';
+	__atomic_store_n(&t->tidy_due, false, __ATOMIC_SEQ_CST);
 	__atomic_store_n(&t->running, true, __ATOMIC_SEQ_CST);
 	return 0;
 }
@@ -313,7 +333,8 @@ void trace_end(struct gyve_trace *t, enum gyve_trace_end why, unsigned point, co
 	t->st.end = why;
 	t->st.point = point;
 	t->st.stop = trace_now();
-	strncpy(t->st.text, text, sizeof(t->st.text) - 1);
+	snprintf(t->st.text, sizeof(t->st.text), "%s", text);
+	__atomic_store_n(&t->tidy_due, true, __ATOMIC_SEQ_CST);
 }
 
 int gyve_trace_stop(struct gyve_trace *t)
@@ -344,6 +365,19 @@ int gyve_trace_buffer(struct gyve_trace *t, uint64_t size)
 	t->st.size = size ? size : USUAL_SIZE;
 	trace_frames_clear(t);
 	return 0;
+}
+
+void gyve_trace_note(struct gyve_trace *t, enum gyve_trace_note which, const char *text)
+{
+	pthread_mutex_lock(&t->lock);
+	struct gyve_trace_status *st = &t->st;
+	if (which == GYVE_TRACE_USER)
+		snprintf(st->user, sizeof(st->user), "%s", text);
+	else if (which == GYVE_TRACE_NOTES)
+		snprintf(st->notes, sizeof(st->notes), "%s", text);
+	else if (!t->running && st->end == GYVE_TRACE_STOPPED)
+		snprintf(st->text, sizeof(st->text), "%s", text);
+	pthread_mutex_unlock(&t->lock);
 }
 
 void gyve_trace_circular(struct gyve_trace *t, bool on)

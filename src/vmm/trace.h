@@ -21,6 +21,7 @@ struct trace_point {
 	unsigned nactions;
 	char *texts[TRACE_MAX_TEXTS];
 	unsigned ntexts;
+	unsigned busy; /* hits counted whose frames are not all there yet; under trace.lock */
 };
 
 /* A frame as in a trace file: u16 tracepoint, u32 bytes that follow, and blocks: 'R' and the registers of a g packet; 'M', u64
@@ -42,7 +43,8 @@ struct gyve_trace {
 	} readonly[TRACE_MAX_READONLY];
 	unsigned nreadonly;
 
-	bool running; /* atomic */
+	bool running;  /* atomic */
+	bool tidy_due; /* atomic: tracing has ended, its points are still in the book */
 	pthread_mutex_t lock;
 	struct gyve_trace_status st;
 	struct trace_var {
@@ -59,6 +61,8 @@ struct gyve_trace {
 /** NULL: no memory. */
 struct gyve_trace *trace_create(struct gyve_vm *vm);
 void trace_destroy(struct gyve_trace *t); /**< NULL ok */
+/** Where tracing has ended its points go out of the book. Nobody else is in the guest. */
+void trace_tidy(struct gyve_vm *vm);
 
 /* trace_buf.c */
 void trace_frames_clear(struct gyve_trace *t);
@@ -77,4 +81,6 @@ int trace_var_set(void *ctx, unsigned number, uint64_t value);
 void trace_hit(struct gyve_vcpu *v, gyve_gva_t pc);
 /** It has made a step while v->trace_steps. */
 void trace_stepped(struct gyve_vcpu *v);
+/** Its steps end here, collected or not. Also by the session thread while the machine is stopped. */
+void trace_steps_end(struct gyve_vcpu *v);
 #endif

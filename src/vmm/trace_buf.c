@@ -14,9 +14,16 @@ static struct trace_frame *at(const struct gyve_trace *t, size_t i)
 	return t->frames[(t->first + i) % t->cap];
 }
 
+/* Of memory: the buffer's size is what is really used. */
 static size_t cost(const struct trace_frame *f)
 {
-	return HEAD + f->len;
+	return sizeof(f) + sizeof(*f) + f->len + f->extra;
+}
+
+static struct trace_frame *fit(struct trace_frame *f)
+{
+	struct trace_frame *small = realloc(f, sizeof(*f) + f->len + f->extra);
+	return small ? small : f;
 }
 
 void trace_frames_clear(struct gyve_trace *t)
@@ -66,7 +73,7 @@ void trace_frames_add(struct gyve_trace *t, struct trace_frame *f, struct trace_
 		free(f);
 		return;
 	}
-	t->frames[(t->first + t->nframes++) % t->cap] = f;
+	t->frames[(t->first + t->nframes++) % t->cap] = fit(f);
 	t->used += need;
 	t->st.created++;
 	p->p.usage += need;

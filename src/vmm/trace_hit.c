@@ -76,12 +76,18 @@ static void collect_behind(struct builder *b, unsigned number)
 static int collect_regs(struct builder *b, const struct gyve_trace_action *a)
 {
 	const struct gyve_arch *arch = b->v->vm->arch;
-	bool in_g = false;
+	unsigned ng = b->v->vm->trace->ng;
+	bool in_g = false, all = true;
 
+	/* $regs asks for every register there is, of which some take longer than all the rest */
+	for (unsigned n = 0; n < ng && all; n++)
+		all = n / 8 < a->e.len && a->e.code[n / 8] >> n % 8 & 1;
+	if (all)
+		return collect_g(b);
 	for (unsigned n = 0; n < 8 * a->e.len && n < arch->nregs; n++) {
 		if (!(a->e.code[n / 8] >> n % 8 & 1))
 			continue;
-		if (n < b->v->vm->trace->ng)
+		if (n < ng)
 			in_g = true;
 		else
 			collect_behind(b, n);
@@ -248,24 +254,49 @@ static bool is_true(struct gyve_vcpu *v, const struct trace_point *p)
 	return r == 0 && value;
 }
 
+/* Hits beyond the pass count belong to a trace that has ended. */
+static bool count(struct gyve_trace *t, struct trace_point *p)
+{
+	pthread_mutex_lock(&t->lock);
+	bool wanted = t->running && (!p->p.pass || p->p.hits < p->p.pass);
+	if (wanted) {
+		p->p.hits++;
+		p->busy++;
+	}
+	pthread_mutex_unlock(&t->lock);
+	return wanted;
+}
+
+/* All frames of a hit are there. The pass count ends tracing when those of the others, which were earlier, are, too. */
+static void done(struct gyve_trace *t, struct trace_point *p)
+{
+	pthread_mutex_lock(&t->lock);
+	if (!--p->busy && p->p.pass && p->p.hits >= p->p.pass)
+		trace_end(t, GYVE_TRACE_PASSCOUNT, p->p.number, "");
+	pthread_mutex_unlock(&t->lock);
+}
+
+void trace_steps_end(struct gyve_vcpu *v)
+{
+	if (v->trace_steps)
+		done(v->vm->trace, v->vm->trace->points[v->trace_point]);
+	v->trace_steps = 0;
+}
+
 static void hit(struct gyve_vcpu *v, struct trace_point *p, unsigned index)
 {
 	struct gyve_trace *t = v->vm->trace;
 
-	if (!is_true(v, p))
+	if (!is_true(v, p) || !count(t, p))
 		return;
-	pthread_mutex_lock(&t->lock);
-	bool last = ++p->p.hits == p->p.pass;
-	pthread_mutex_unlock(&t->lock);
 	collect(v, p, false);
-	if (last) {
-		pthread_mutex_lock(&t->lock);
-		trace_end(t, GYVE_TRACE_PASSCOUNT, p->p.number, "");
-		pthread_mutex_unlock(&t->lock);
-	} else if (p->p.steps) {
-		v->trace_steps = p->p.steps;
-		v->trace_point = index;
+	if (!p->p.steps) {
+		done(t, p);
+		return;
 	}
+	trace_steps_end(v); /* those of one tracepoint end at the next that has some */
+	v->trace_steps = p->p.steps;
+	v->trace_point = index;
 }
 
 void trace_hit(struct gyve_vcpu *v, gyve_gva_t pc)
@@ -289,4 +320,6 @@ void trace_stepped(struct gyve_vcpu *v)
 	}
 	v->trace_steps--;
 	collect(v, t->points[v->trace_point], true);
+	if (!v->trace_steps)
+		done(t, t->points[v->trace_point]);
 }

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # Tracepoints: the vCPU that passes collects, nothing stops.
 
-machine_tests "x86_64 aarch64" trace trace_while_stepping
+machine_tests "x86_64 aarch64" trace trace_while_stepping trace_full
 
 # What has a body of its own, gdb reads from a file only.
 definitions() {
@@ -152,5 +152,94 @@ test_trace_disconnected() {
 		kill
 	IN
 	expect 'Trace stopped by tracepoint 2' 'Collected 3 trace frames' 'already hit 3 times' 'Found trace frame 0' '= 1'
+	gyve_ends 0
+}
+
+# As many frames as the pass count says, from four vCPUs at once; then its breakpoint is gone.
+test_trace_passcount() {
+	definitions <<-'IN'
+		trace hot
+		passcount 777
+		actions
+		collect cpu
+		end
+	IN
+	gyve_start -c 4 "$GUESTS/smp"
+	gdb_run smp <<-'IN'
+		set var total = 4000
+		source definitions.gdb
+		tstart
+		break put_number
+		continue
+		tstatus
+		monitor breakpoints
+		info tracepoints
+		delete
+		continue
+	IN
+	expect 'Breakpoint 2, put_number' '\+tstatus' 'Trace stopped by tracepoint 1' 'Collected 777 trace frames' \
+		'\+monitor breakpoints' '\+info tracepoints' 'already hit 777 times' 'exited normally'
+	! sed -n '/+monitor breakpoints/,/+info/p' "$T/gdb.log" | grep -q '  tracepoint' || fail "the tracepoint's breakpoint is still there"
+	output 'hits 4000'
+	gyve_ends 0
+}
+
+# A full buffer ends it; what was written on it stays.
+test_trace_full() {
+	definitions <<-'IN'
+		trace hot
+		actions
+		collect $regs
+		end
+	IN
+	gyve_start -c 2 "$GUESTS/smp"
+	gdb_run smp <<-'IN'
+		set var total = 400
+		source definitions.gdb
+		set trace-buffer-size 8192
+		tstart
+		break put_number
+		continue
+		tstatus
+		monitor trace
+		tfind start
+		print $pc - (unsigned long) hot < 32
+		tfind none
+		delete
+		continue
+	IN
+	expect 'Trace stopped because the buffer was full' 'Collected [1-9][0-9]* trace frames' 'the buffer is full' \
+		'Found trace frame 0' '= 1' 'exited normally'
+	output 'hits 400'
+	gyve_ends 0
+}
+
+# A client that comes later is told who traces and why, and the other's variables.
+test_trace_notes() {
+	definitions <<-'IN'
+		tvariable $seen = 7
+		trace spin
+		actions
+		teval $seen = $seen + 1
+		end
+	IN
+	gyve_start "$GUESTS/loop"
+	gdb_run loop <<-'IN'
+		source definitions.gdb
+		set trace-user somebody
+		set trace-notes what for
+		set disconnected-tracing on
+		tstart
+		disconnect
+	IN
+	gdb_run loop <<-'IN'
+		tstatus
+		info tvariables
+		tstop because
+		tstatus
+		kill
+	IN
+	expect 'Trace is running|already running' '\+tstatus' 'Trace user is somebody' 'Trace notes: what for' '\$seen +7 ' '\$trace_timestamp' \
+		'\+tstop because' '\+tstatus' 'Trace stopped by a tstop command \(because\)'
 	gyve_ends 0
 }

@@ -476,6 +476,12 @@ static int trace_option(void *ctx, enum gdbstub_trace_option option, uint64_t va
 	return option == GDBSTUB_TRACE_SIZE && value > 0x100000 ? -EINVAL : 0;
 }
 
+static int trace_note(void *ctx, const char *which, const char *text)
+{
+	(void)ctx, (void)which, (void)text;
+	return 0;
+}
+
 static int trace_start(void *ctx, struct gdbstub_err *err)
 {
 	(void)ctx, (void)err;
@@ -541,6 +547,7 @@ static const struct gdbstub_trace_ops fake_tracing = {
 	.readonly = trace_readonly,
 	.enable = trace_enable,
 	.option = trace_option,
+	.note = trace_note,
 	.start = trace_start,
 	.stop = trace_stop,
 	.point = trace_point,
