@@ -220,6 +220,7 @@ const struct gyve_platform_ops gyve_platform_linux_arm64 = {
 	.name = "linux",
 	.raw = GYVE_AARCH64,
 	.starts_cpus = true,
+	.has_network = true,
 	.probe = probe,
 	.plan = plan,
 	.load = load,

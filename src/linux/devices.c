@@ -3,6 +3,7 @@
 
 #include "../dev/virtio_blk.h"
 #include "../dev/virtio_console.h"
+#include "../dev/virtio_net.h"
 #include "../dev/virtio_rng.h"
 
 #include <errno.h>
@@ -12,7 +13,7 @@
 
 unsigned linux_devices_count(const struct gyve_boot_params *params)
 {
-	unsigned n = 1 + params->virtio_console; /* random numbers always */
+	unsigned n = 1 + params->virtio_console + (params->net != NULL); /* random numbers always */
 
 	for (const char *const *d = params->disks; d && *d; d++)
 		n++;
@@ -39,6 +40,18 @@ static int add(const struct place *p, int r, struct virtio *d, void (*destroy)(s
 				 &p->l->dev[i].mmio);
 	}
 	return r < 0 ? gyve_err_set(err, r, "cannot make the guest's devices: %s", strerror(-r)) : 0;
+}
+
+static int add_net(const struct place *p, struct gyve_net *net, const struct gyve_dev_host *host, struct gyve_err *err)
+{
+	struct virtio_net *n = NULL;
+	int r = virtio_net_create(&n, net, host);
+	unsigned i = p->l->n;
+
+	r = add(p, r, r == 0 ? virtio_net_device(n) : NULL, NULL, err);
+	if (p->l->n > i)
+		p->l->net = n;
+	return r;
 }
 
 static int add_disk(const struct place *p, const struct gyve_dev_host *host, const char *spec, unsigned nth,
@@ -71,6 +84,8 @@ int linux_devices_create(struct linux_devices *l, const struct gyve_boot_params 
 		r = virtio_console_create(&d, host, out, params->no_input ? -1 : STDIN_FILENO);
 		r = add(&p, r, d, virtio_console_destroy, err);
 	}
+	if (r == 0 && params->net)
+		r = add_net(&p, params->net, host, err);
 	for (unsigned i = 0; r == 0 && params->disks && params->disks[i]; i++)
 		r = add_disk(&p, host, params->disks[i], i, err);
 	return r;
@@ -85,6 +100,9 @@ void linux_devices_reset(struct linux_devices *l)
 void linux_devices_destroy(struct linux_devices *l)
 {
 	for (unsigned i = 0; i < l->n; i++)
-		l->dev[i].destroy(l->dev[i].mmio.d);
+		if (l->dev[i].destroy)
+			l->dev[i].destroy(l->dev[i].mmio.d);
+	virtio_net_destroy(l->net);
+	l->net = NULL;
 	l->n = 0;
 }

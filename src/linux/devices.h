@@ -7,9 +7,10 @@ enum { LINUX_DEVICES_MAX = 16 };
 
 struct linux_devices {
 	unsigned n;
+	struct virtio_net *net; /**< among them; NULL: none */
 	struct linux_device {
 		struct virtio_mmio mmio;
-		void (*destroy)(struct virtio *d);
+		void (*destroy)(struct virtio *d); /**< NULL: not by this */
 	} dev[LINUX_DEVICES_MAX];
 };
 

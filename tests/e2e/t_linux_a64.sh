@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # Debian's arm64 kernel, the one the emulated host runs itself, as a guest.
-only_machine_tests aarch64 linux_a64_boot linux_a64_virtio linux_a64_panic linux_a64_first_instruction linux_a64_symbols
+only_machine_tests aarch64 linux_a64_boot linux_a64_virtio linux_a64_net linux_a64_panic linux_a64_first_instruction linux_a64_symbols \
+	linux_a64_drgn
 
 # Sets $linux_base, the emulated host's directory; with modules $1... in the RAM disk $T/initrd.
 linux_a64_files() {
@@ -71,6 +72,19 @@ test_linux_a64_virtio() {
 	! grep -q 'refused\|forgotten' "$T/disk" || fail "the file has what it must not have"
 }
 
+limit_linux_a64_net=90
+test_linux_a64_net() {
+	linux_a64_files virtio_ring virtio virtio_mmio failover net_failover virtio_net
+	linux_a64_run 0 -m 256MiB --net user --append 'console=ttyAMA0 quiet rdinit=/init' <<-'IN'
+		show /sys/class/net/eth0/address
+		address eth0 10.0.5.3
+		connect 10.0.5.1 22
+		show /sys/class/net/eth0/statistics/rx_packets
+		poweroff
+	IN
+	linux_says '^([0-9a-f]{2}:){5}[0-9a-f]{2}' 'connect: (done|refused)' '^[1-9][0-9]*'
+}
+
 # A panic that resets the machine is an end.
 limit_linux_a64_panic=90
 test_linux_a64_panic() {
@@ -139,4 +153,31 @@ test_linux_a64_symbols() {
 	expect 'hit Breakpoint 2, __primary_switched' 'hit Breakpoint 1.*start_kernel' '^#1 .*__primary_switched' 'Linux version' \
 		'hit Breakpoint 3.*kernel_init' 'ret_from_fork' 'swapper/0'
 	gyve_ends 0
+}
+
+# The same kernel's symbols, and drgn, outside.
+limit_linux_a64_drgn=120
+test_linux_a64_drgn() {
+	local vmlinux=${GYVE_LINUX_A64_VMLINUX:-} which
+	command -v drgn >/dev/null || skip "no drgn is installed"
+	[ -r "$vmlinux" ] || skip "no symbols of the kernel; name its vmlinux in GYVE_LINUX_A64_VMLINUX"
+	linux_a64_files
+	"$here/../hosts/run" aarch64 --memory 2000 --timeout 120 --copy "$GYVE:/bin/gyve" --copy "$linux_base/vmlinuz:/guest/vmlinuz" \
+		--copy "$T/initrd:/guest/initrd" --copy "$here/linux_dump_rows.sh:/guest/rows" --fetch "/tmp/core.live:$T/core.live" \
+		--fetch "/tmp/core.panic:$T/core.panic" -- sh /guest/rows >"$T/gyve.out" 2>"$T/gyve.err" ||
+		fail "the emulated host: $(tail -n 1 "$T/gyve.err")"
+	linux_says '^status 0$'
+	cat >"$T/look.py" <<-'PY'
+		from drgn.helpers.linux import *
+		print(prog["init_uts_ns"].name.release.string_().decode())
+		for task in for_each_task(prog):
+		    print(task.pid.value_(), task.comm.string_().decode())
+		print(prog.stack_trace(find_task(prog, 1)))
+	PY
+	for which in live panic; do
+		drgn -q -c "$T/core.$which" -s "$vmlinux" "$T/look.py" >"$T/$which" 2>&1 || fail "drgn, $which: $(tail -n 1 "$T/$which")"
+		grep -q '^6\.' "$T/$which" && grep -q '^1 init$' "$T/$which" || fail "drgn does not find the tasks of $which"
+	done
+	grep -q 'n_tty_read' "$T/live" || fail "the first process is not seen to wait for input"
+	grep -q 'psci_sys_reset' "$T/panic" || fail "the panicked kernel is not seen to reset the machine"
 }

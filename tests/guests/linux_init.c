@@ -1,7 +1,12 @@
 /* First process of a Linux guest: says what it found, then does what lines on the console tell it to. Statically linked. */
+#include <arpa/inet.h>
+#include <errno.h>
 #include <fcntl.h>
+#include <net/if.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/reboot.h>
 #include <sys/stat.h>
@@ -80,6 +85,46 @@ static void read_sector(const char *args)
 		close(fd);
 }
 
+/* "eth0 10.0.5.3": an address for an interface, which is up then. */
+static void give_address(const char *args)
+{
+	struct sockaddr_in *a;
+	struct ifreq r = {0};
+	char text[32];
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+
+	if (sscanf(args, "%15s %31s", r.ifr_name, text) != 2)
+		return;
+	a = (struct sockaddr_in *)&r.ifr_addr;
+	a->sin_family = AF_INET;
+	inet_pton(AF_INET, text, &a->sin_addr);
+	if (ioctl(fd, SIOCSIFADDR, &r) < 0)
+		printf("init: no address\n");
+	r.ifr_flags = IFF_UP | IFF_RUNNING;
+	if (ioctl(fd, SIOCSIFFLAGS, &r) < 0)
+		printf("init: not up\n");
+	close(fd);
+}
+
+/* "10.0.2.2 80": an answer, whatever it is, has come over the network. */
+static void try_connect(const char *args)
+{
+	struct sockaddr_in a = {.sin_family = AF_INET};
+	unsigned port;
+	char text[32];
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	if (sscanf(args, "%31s %u", text, &port) != 2)
+		return;
+	inet_pton(AF_INET, text, &a.sin_addr);
+	a.sin_port = htons((uint16_t)port);
+	if (connect(fd, (struct sockaddr *)&a, sizeof(a)) == 0)
+		printf("connect: done\n");
+	else
+		printf("connect: %s\n", errno == ECONNREFUSED ? "refused" : strerror(errno));
+	close(fd);
+}
+
 static int obey(const char *line)
 {
 	if (strcmp(line, "poweroff") == 0)
@@ -90,6 +135,10 @@ static int obey(const char *line)
 		put_file("/proc/sysrq-trigger", "c");
 	else if (strncmp(line, "show ", 5) == 0)
 		show(line + 5);
+	else if (strncmp(line, "address ", 8) == 0)
+		give_address(line + 8);
+	else if (strncmp(line, "connect ", 8) == 0)
+		try_connect(line + 8);
 	else if (strncmp(line, "write ", 6) == 0)
 		write_sector(line + 6);
 	else if (strncmp(line, "read ", 5) == 0)
@@ -97,7 +146,8 @@ static int obey(const char *line)
 	else if (strncmp(line, "echo ", 5) == 0)
 		printf("%s\n", line + 5);
 	else if (*line)
-		printf("init: poweroff, reboot, panic, show FILE, read DISK N, write DISK N WORD or echo TEXT\n");
+		printf("init: poweroff, reboot, panic, show FILE, read DISK N, write DISK N WORD, address IF A, connect A PORT "
+		       "or echo TEXT\n");
 	return 0;
 }
 
