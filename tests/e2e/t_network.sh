@@ -123,5 +123,5 @@ test_a64_network() {
 		--copy "$GUESTS/hermit_net_irq:/guest/hermit_net_irq" \
 		--copy "$T/pattern:/guest/pattern" -- sh /guest/rows gyve /guest /guest/pattern >"$T/rows.log" 2>&1 ||
 		fail "$(grep '^not ok' "$T/rows.log" || tail -n 1 "$T/rows.log")"
-	[ "$(grep -c '^ok' "$T/rows.log")" -ge 6 ] || fail "not all rows ran: $(cat "$T/rows.log")"
+	[ "$(grep -c '^ok' "$T/rows.log")" -ge 8 ] || fail "not all rows ran: $(cat "$T/rows.log")"
 }
