@@ -67,6 +67,7 @@ test_isolation_of_threads() {
 # Real images, if there are any beside the tree (never ours). GYVE_E2E_SLOW=1: rusty_demo, too, which computes for hours where KVM
 # emulates.
 limit_isolation_of_images=${GYVE_E2E_SLOW:+40000}
+limit_isolation_of_images=${limit_isolation_of_images:-180}
 test_isolation_of_images() {
 	local mode image n=0
 	for image in hello_world hello_c ${GYVE_E2E_SLOW:+rusty_demo}; do

@@ -10,6 +10,7 @@ machine_row() {
 test_machine_places() {
 	machine_row places
 }
+limit_machine_sizes=120
 test_machine_sizes() {
 	machine_row sizes
 }
@@ -61,6 +62,7 @@ times() {
 
 # The same work by one vCPU and by several, up to 4. Where others keep the processors from us, the clock on the wall says nothing; but no
 # vCPU may have had to do much more than its share.
+limit_machine_speedup=120
 test_machine_speedup() {
 	local work=20000 wall busy one alone n try wanted=([2]=125 [3]=150 [4]=200) processors
 	processors=$(nproc)
