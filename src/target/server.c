@@ -1,14 +1,14 @@
-/* Sockets and one poll loop around a debugger session. Everything here runs on the session thread. */
+/* One poll loop around a debugger session. Everything here runs on the session thread. */
 #include "config.h"
 
+#include "server.h"
 #include "stub_glue.h"
 
 #include "gyve/log.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
-#include <netdb.h>
+#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/signalfd.h>
@@ -16,20 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
-#include <termios.h>
 #include <time.h>
 #include <unistd.h>
-
-struct gyve_server {
-	struct gyve_listen where;
-	char address[300];
-	int listen_fd;    /**< -1: stdio or tty */
-	int in, out;      /**< the client; -1 none. The same fd unless stdio */
-	int old_in_flags; /**< stdio: restored at the end, the file is shared with whoever started us */
-	bool once_used;
-	bool unlink_path;
-};
 
 struct session {
 	struct gyve_server *s;
@@ -45,163 +33,6 @@ struct session {
 	bool dead;    /**< the guest has ended, but its client may start it again */
 	struct gyve_stop end;
 };
-
-/* --- opening */
-
-static int open_tcp(struct gyve_server *s, struct gyve_err *err)
-{
-	struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV}, *list, *a;
-	char host[NI_MAXHOST] = "?", port[NI_MAXSERV] = "?";
-	struct sockaddr_storage addr;
-	socklen_t len = sizeof(addr);
-	int fd = -1, one = 1, e = 0;
-	int res = getaddrinfo(s->where.host, s->where.port, &hints, &list);
-
-	if (res)
-		return gyve_err_set(err, -EINVAL, "cannot listen on %s: %s", s->where.host, gai_strerror(res));
-	for (a = list; a; a = a->ai_next) {
-		fd = socket(a->ai_family, a->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, a->ai_protocol);
-		if (fd < 0) {
-			e = errno;
-			continue;
-		}
-		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-		if (bind(fd, a->ai_addr, a->ai_addrlen) == 0 && listen(fd, 4) == 0)
-			break;
-		e = errno;
-		close(fd);
-		fd = -1;
-	}
-	freeaddrinfo(list);
-	if (fd < 0)
-		return gyve_err_set(err, -e, "cannot listen on %s:%s: %s%s", s->where.host, s->where.port, strerror(e),
-				    e == EADDRINUSE ? " (choose another with --gdb=PORT)" : "");
-	s->listen_fd = fd;
-	if (getsockname(fd, (struct sockaddr *)&addr, &len) == 0)
-		getnameinfo((struct sockaddr *)&addr, len, host, sizeof(host), port, sizeof(port),
-			    NI_NUMERICHOST | NI_NUMERICSERV);
-	snprintf(s->address, sizeof(s->address), strchr(host, ':') ? "[%.200s]:%s" : "%.200s:%s", host, port);
-	return 0;
-}
-
-/* A socket file that nobody listens on is what a killed process left; one that answers belongs to somebody. */
-static bool stale_socket(const struct sockaddr_un *addr)
-{
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	bool stale = fd >= 0 && connect(fd, (const struct sockaddr *)addr, sizeof(*addr)) < 0 && errno == ECONNREFUSED;
-
-	if (fd >= 0)
-		close(fd);
-	return stale;
-}
-
-static int open_unix(struct gyve_server *s, struct gyve_err *err)
-{
-	struct sockaddr_un addr = {.sun_family = AF_UNIX};
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), e;
-
-	if (fd < 0)
-		return gyve_err_set(err, -errno, "cannot make a socket: %s", strerror(errno));
-	memcpy(addr.sun_path, s->where.path, sizeof(addr.sun_path));
-	e = bind(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0 ? errno : 0;
-	if (e == EADDRINUSE && stale_socket(&addr) && unlink(addr.sun_path) == 0)
-		e = bind(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0 ? errno : 0;
-	if (!e) {
-		s->unlink_path = true;
-		e = listen(fd, 4) < 0 ? errno : 0;
-	}
-	if (e) {
-		close(fd);
-		return gyve_err_set(err, -e, "cannot listen on unix:%s: %s", s->where.path, strerror(e));
-	}
-	s->listen_fd = fd;
-	snprintf(s->address, sizeof(s->address), "%s", s->where.path);
-	return 0;
-}
-
-static void set_nonblock(int fd)
-{
-	int flags = fcntl(fd, F_GETFL);
-	if (flags >= 0)
-		fcntl(fd, F_SETFL, flags | O_NONBLOCK);
-}
-
-static int open_tty(struct gyve_server *s, struct gyve_err *err)
-{
-	struct termios t;
-
-	s->in = open(s->where.path, O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
-	if (s->in < 0)
-		return gyve_err_set(err, -errno, "cannot open %s: %s", s->where.path, strerror(errno));
-	if (tcgetattr(s->in, &t) == 0) {
-		cfmakeraw(&t);
-		tcsetattr(s->in, TCSANOW, &t);
-	}
-	s->out = s->in;
-	snprintf(s->address, sizeof(s->address), "%s", s->where.path);
-	return 0;
-}
-
-int gyve_server_open(struct gyve_server **ret, const struct gyve_listen *where, struct gyve_err *err)
-{
-	struct gyve_server *s = calloc(1, sizeof(*s));
-	int res = 0;
-
-	if (!s)
-		return gyve_err_set(err, -ENOMEM, "no memory");
-	s->where = *where;
-	s->listen_fd = s->in = s->out = s->old_in_flags = -1;
-	switch (where->kind) {
-	case GYVE_LISTEN_TCP:
-		res = open_tcp(s, err);
-		break;
-	case GYVE_LISTEN_UNIX:
-		res = open_unix(s, err);
-		break;
-	case GYVE_LISTEN_TTY:
-		res = open_tty(s, err);
-		break;
-	case GYVE_LISTEN_STDIO:
-		s->in = STDIN_FILENO;
-		s->out = STDOUT_FILENO;
-		s->old_in_flags = fcntl(s->in, F_GETFL);
-		set_nonblock(s->in);
-		snprintf(s->address, sizeof(s->address), "standard input");
-		break;
-	}
-	if (res < 0) {
-		gyve_server_close(s);
-		return res;
-	}
-	*ret = s;
-	return 0;
-}
-
-static void close_client(struct gyve_server *s)
-{
-	if (s->where.kind != GYVE_LISTEN_STDIO && s->in >= 0)
-		close(s->in);
-	s->in = s->out = -1;
-}
-
-void gyve_server_close(struct gyve_server *s)
-{
-	if (!s)
-		return;
-	close_client(s);
-	if (s->old_in_flags >= 0)
-		fcntl(STDIN_FILENO, F_SETFL, s->old_in_flags);
-	if (s->listen_fd >= 0)
-		close(s->listen_fd);
-	if (s->unlink_path)
-		unlink(s->where.path);
-	free(s);
-}
-
-const char *gyve_server_address(const struct gyve_server *s)
-{
-	return s->address;
-}
 
 /* --- one client */
 
@@ -283,7 +114,7 @@ static void begin_session(struct session *x)
 	struct gyve_stop stop;
 
 	if (gyve_glue_init(&x->glue, t) < 0) {
-		close_client(x->s);
+		server_close_client(x->s);
 		return;
 	}
 	x->connected = true;
@@ -314,7 +145,7 @@ static void end_session(struct session *x)
 	x->let_go = x->let_go || x->glue.resumed;
 	gyve_glue_deinit(&x->glue);
 	drain_client(x->s);
-	close_client(x->s);
+	server_close_client(x->s);
 	x->connected = x->attaching = false;
 	gyve_log(GYVE_LOG_INFO, GYVE_LOG_GDB, detached ? "the debugger detached" : "the debugger is gone");
 	if (x->dead) {
@@ -334,6 +165,21 @@ static void end_session(struct session *x)
 		gyve_target_continue(t);
 }
 
+/* It has asked something, and reads the answer: gdb shows it as a warning. Then it may say what it wants until it goes. */
+static void refuse_client(struct gyve_server *s)
+{
+	static const char text[] = "+$E.another debugger is connected#98";
+	char buf[4096];
+	ssize_t n = read(s->refused, buf, sizeof(buf));
+
+	if (n > 0 && memchr(buf, '#', (size_t)n) && send(s->refused, text, sizeof(text) - 1, MSG_NOSIGNAL) > 0)
+		shutdown(s->refused, SHUT_WR);
+	if (n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR)))
+		return;
+	close(s->refused);
+	s->refused = -1;
+}
+
 static void accept_client(struct session *x)
 {
 	int one = 1, fd = accept4(x->s->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
@@ -341,7 +187,9 @@ static void accept_client(struct session *x)
 	if (fd < 0)
 		return;
 	if (x->connected) {
-		close(fd);
+		if (x->s->refused >= 0)
+			close(x->s->refused);
+		x->s->refused = fd;
 		gyve_log(GYVE_LOG_WARN, GYVE_LOG_GDB, "a second debugger was turned away: one is connected");
 		return;
 	}
@@ -525,7 +373,7 @@ static void on_stop(struct session *x)
 	}
 }
 
-enum { P_QUIT, P_DUMP, P_STOP, P_TEXT, P_LISTEN, P_IN, P_OUT, P_COUNT };
+enum { P_QUIT, P_DUMP, P_STOP, P_TEXT, P_LISTEN, P_REFUSED, P_IN, P_OUT, P_COUNT };
 
 static void fill_poll(struct session *x, struct pollfd p[P_COUNT])
 {
@@ -542,6 +390,7 @@ static void fill_poll(struct session *x, struct pollfd p[P_COUNT])
 	p[P_STOP] = (struct pollfd){gyve_target_event_fd(x->serve->target), POLLIN, 0};
 	p[P_TEXT] = (struct pollfd){text_fd, POLLIN, 0};
 	p[P_LISTEN] = (struct pollfd){x->s ? x->s->listen_fd : -1, POLLIN, 0};
+	p[P_REFUSED] = (struct pollfd){x->s ? x->s->refused : -1, POLLIN, 0};
 	p[P_IN] = (struct pollfd){take ? x->s->in : -1, POLLIN, 0};
 	p[P_OUT] = (struct pollfd){take && gdbstub_output(x->glue.stub, &buf) ? x->s->out : -1, POLLOUT, 0};
 }
@@ -580,6 +429,8 @@ int gyve_server_run(struct gyve_server *s, const struct gyve_serve *serve, struc
 		if (!x.ended)
 			start_again(&x);
 		x.ended |= x.leaving && x.connected && gdbstub_all_told(x.glue.stub);
+		if (p[P_REFUSED].revents)
+			refuse_client(s);
 		if (p[P_LISTEN].revents)
 			accept_client(&x);
 	}
@@ -588,7 +439,7 @@ int gyve_server_run(struct gyve_server *s, const struct gyve_serve *serve, struc
 		flush_all(&x);
 		gyve_glue_deinit(&x.glue);
 		drain_client(s);
-		close_client(s);
+		server_close_client(s);
 	}
 	return 0;
 }

@@ -167,3 +167,21 @@ test_stats() {
 	grep -qE '[a-z]+ +[0-9]+$' "$T/gyve.err" || fail "no statistics on standard error"
 	grep -qE '^vCPU 0 exits +[1-9]' "$T/gyve.err" || fail "no sum of the vCPU"
 }
+
+# It is told why, and the first one is not disturbed.
+test_second_debugger() {
+	gyve_start "$GUESTS/loop"
+	gdb_start loop <<-'IN'
+		break spin
+		continue
+		shell sleep 1
+		print ticks
+		kill
+	IN
+	wait_for 'Breakpoint 1, ' "$T/gdb.log"
+	timeout 20 "$GDB" -nx -q -batch -ex "target remote $T/gdb.sock" "$GUESTS/loop" >"$T/client.log" 2>&1 </dev/null
+	grep -q 'another debugger is connected' "$T/client.log" || fail "the second one is not told why: $(tail -n 1 "$T/client.log")"
+	wait "$gdb_pid"
+	expect 'Breakpoint 1, ' '\$1 = 0' 'killed'
+	gyve_ends 0
+}

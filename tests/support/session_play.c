@@ -163,7 +163,9 @@ static void finish(struct play *p)
 			hang_up(p);
 		len += got > 0 ? (size_t)got : 0;
 		buf[len] = '\0';
-		if (strchr(buf, '#') && len)
+		if (strstr(buf, "$E.another"))
+			hang_up(p);
+		else if (strchr(buf, '#') && len)
 			break;
 	}
 	must(waited < PATIENCE_MS, "the server does not answer any more");

@@ -267,6 +267,7 @@ static void test_second_client_and_lost_client(void **state)
 	(void)state;
 	ask(fd, "?", "T05");
 	other = dial();
+	ask(other, "qSupported", "E.another debugger is connected");
 	assert_int_equal(read(other, &c, 1), 0);
 	close(other);
 	close(fd); /* never resumed: the guest still waits */
