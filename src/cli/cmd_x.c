@@ -13,6 +13,11 @@
 #include <string.h>
 #ifdef HAVE_CAPSTONE
 #include <capstone/capstone.h>
+
+#include "../base/late.h"
+
+#define FUNCTIONS(F) F(cs_disasm) F(cs_free) F(cs_open) F(cs_option)
+LATE_LIBRARY(cs, CAPSTONE_SONAME, FUNCTIONS)
 #elif defined(__x86_64__)
 #include "gyve/assist.h"
 #endif
@@ -230,16 +235,17 @@ static size_t disassemble(struct gyve_dump *d, const uint8_t *p, size_t n, uint6
 	bool x86 = d->core->arch->id == GYVE_X86_64;
 
 	if (!handle) {
-		if (cs_open(x86 ? CS_ARCH_X86 : CS_ARCH_ARM64, x86 ? CS_MODE_64 : CS_MODE_ARM, &handle) != CS_ERR_OK)
+		if (late_cs(NULL) < 0 ||
+		    cs.cs_open(x86 ? CS_ARCH_X86 : CS_ARCH_ARM64, x86 ? CS_MODE_64 : CS_MODE_ARM, &handle) != CS_ERR_OK)
 			return 0;
 		if (x86)
-			cs_option(handle, CS_OPT_SYNTAX, CS_OPT_SYNTAX_ATT);
+			cs.cs_option(handle, CS_OPT_SYNTAX, CS_OPT_SYNTAX_ATT);
 	}
-	if (!cs_disasm(handle, p, n, gva, 1, &insn))
+	if (!cs.cs_disasm(handle, p, n, gva, 1, &insn))
 		return 0;
 	size_t len = insn->size;
 	snprintf(buf, size, "%s%s%s", insn->mnemonic, *insn->op_str ? " " : "", insn->op_str);
-	cs_free(insn, 1);
+	cs.cs_free(insn, 1);
 	return len;
 #elif defined(__x86_64__)
 	int len = d->core->arch->id == GYVE_X86_64 ? gyve_x86_disasm(p, n, gva, buf, size) : -1;

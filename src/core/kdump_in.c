@@ -14,6 +14,11 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "../base/late.h"
+
+#define FUNCTIONS(F) F(kdump_free) F(kdump_get_err) F(kdump_get_typed_attr) F(kdump_new) F(kdump_read) F(kdump_set_attr)
+LATE_LIBRARY(kd, KDUMP_SONAME, FUNCTIONS)
+
 struct kdump {
 	kdump_ctx_t *ctx;
 	int fd;
@@ -35,7 +40,7 @@ static int need(struct gyve_core *core, const uint8_t *p, uint64_t len)
 		size_t n = k->page;
 		if (k->done[i / 8] >> i % 8 & 1)
 			continue;
-		if (kdump_read(k->ctx, KDUMP_MACHPHYSADDR, i * k->page, k->mem + i * k->page, &n) != KDUMP_OK)
+		if (kd.kdump_read(k->ctx, KDUMP_MACHPHYSADDR, i * k->page, k->mem + i * k->page, &n) != KDUMP_OK)
 			return i > from ? 0 : -EFAULT;
 		k->done[i / 8] |= (uint8_t)(1u << i % 8);
 	}
@@ -46,7 +51,8 @@ static void destroy(struct gyve_core_backing *b)
 {
 	struct kdump *k = b->priv;
 
-	kdump_free(k->ctx);
+	if (k->ctx)
+		kd.kdump_free(k->ctx);
 	if (k->fd >= 0)
 		close(k->fd);
 	free(k->done);
@@ -55,9 +61,9 @@ static void destroy(struct gyve_core_backing *b)
 
 static uint64_t number(kdump_ctx_t *ctx, const char *key)
 {
-	kdump_num_t n = 0;
+	kdump_attr_t a = {.type = KDUMP_NUMBER};
 
-	return kdump_get_number_attr(ctx, key, &n) == KDUMP_OK ? n : 0;
+	return kd.kdump_get_typed_attr(ctx, key, &a) == KDUMP_OK ? a.val.number : 0;
 }
 
 /* The ELF notes lie where the sub header says (its offsets on 64-bit systems). */
@@ -78,19 +84,22 @@ static void notes(struct gyve_core *core)
 
 static int open_kdump(struct gyve_core *core, struct kdump *k, const char *path, struct gyve_err *err)
 {
-	const char *arch = NULL;
+	kdump_attr_t arch = {.type = KDUMP_STRING};
 	kdump_status s;
+	int ret = late_kd(err);
+
+	if (ret < 0)
+		return ret;
 
 	k->fd = open(path, O_RDONLY | O_CLOEXEC);
-	k->ctx = kdump_new();
+	k->ctx = kd.kdump_new();
 	if (k->fd < 0 || !k->ctx)
 		return gyve_err_set(err, -EIO, "%s cannot be opened", path);
-	s = kdump_set_number_attr(k->ctx, KDUMP_ATTR_FILE_FD, (kdump_num_t)k->fd);
+	s = kd.kdump_set_attr(k->ctx, KDUMP_ATTR_FILE_FD, &(kdump_attr_t){KDUMP_NUMBER, {.number = (kdump_num_t)k->fd}});
 	if (s != KDUMP_OK)
-		return gyve_err_set(err, -ENOEXEC, "%s: libkdumpfile: %.200s", path, kdump_get_err(k->ctx));
-	if (kdump_get_string_attr(k->ctx, KDUMP_ATTR_ARCH_NAME, &arch) != KDUMP_OK || !arch)
-		arch = "x86_64";
-	core->arch = strcmp(arch, "aarch64") == 0 ? &gyve_arch_aarch64 : &gyve_arch_x86_64;
+		return gyve_err_set(err, -ENOEXEC, "%s: libkdumpfile: %.200s", path, kd.kdump_get_err(k->ctx));
+	bool known = kd.kdump_get_typed_attr(k->ctx, KDUMP_ATTR_ARCH_NAME, &arch) == KDUMP_OK && arch.val.string;
+	core->arch = known && strcmp(arch.val.string, "aarch64") == 0 ? &gyve_arch_aarch64 : &gyve_arch_x86_64;
 	k->page = number(k->ctx, "arch.page_size");
 	if (k->page < 4096 || k->page > 1 << 20)
 		k->page = 4096;

@@ -18,9 +18,28 @@ int hermit_archive_read(struct gyve_hermit_image *image, const void *data, size_
 #include <archive.h>
 #include <archive_entry.h>
 
+#include "../base/late.h"
+
+#define FUNCTIONS(F)                        \
+	F(archive_entry_filetype)           \
+	F(archive_entry_hardlink_utf8)      \
+	F(archive_entry_pathname_utf8)      \
+	F(archive_entry_size)               \
+	F(archive_error_string)             \
+	F(archive_read_data)                \
+	F(archive_read_free)                \
+	F(archive_read_new)                 \
+	F(archive_read_next_header)         \
+	F(archive_read_open_memory)         \
+	F(archive_read_set_options)         \
+	F(archive_read_support_filter_gzip) \
+	F(archive_read_support_format_raw)  \
+	F(archive_read_support_format_tar)
+LATE_LIBRARY(la, ARCHIVE_SONAME, FUNCTIONS)
+
 static int damaged(struct archive *a, struct gyve_err *err)
 {
-	const char *why = a ? archive_error_string(a) : NULL;
+	const char *why = a ? la.archive_error_string(a) : NULL;
 
 	return gyve_err_set(err, -ENOEXEC, "the image's archive is damaged: %.200s", why ? why : "it ends early");
 }
@@ -56,7 +75,7 @@ static int read_all(struct gyve_hermit_image *image, struct archive *a, uint64_t
 	for (;;) {
 		if (image->tar_len == room && (ret = grow(image, &room, max + 1, err)) < 0)
 			return ret;
-		la_ssize_t n = archive_read_data(a, image->tar + image->tar_len, room - image->tar_len);
+		la_ssize_t n = la.archive_read_data(a, image->tar + image->tar_len, room - image->tar_len);
 		if (n < 0)
 			return damaged(a, err);
 		image->tar_len += (size_t)n;
@@ -69,18 +88,18 @@ static int read_all(struct gyve_hermit_image *image, struct archive *a, uint64_t
 
 static int gunzip(struct gyve_hermit_image *image, const void *data, size_t size, uint64_t max, struct gyve_err *err)
 {
-	struct archive *a = archive_read_new();
+	struct archive *a = la.archive_read_new();
 	struct archive_entry *e;
 	int ret;
 
 	if (!a)
 		return gyve_err_set(err, -ENOMEM, "no memory for the image");
-	if (archive_read_support_filter_gzip(a) != ARCHIVE_OK || archive_read_support_format_raw(a) != ARCHIVE_OK ||
-	    archive_read_open_memory(a, data, size) != ARCHIVE_OK || archive_read_next_header(a, &e) != ARCHIVE_OK)
+	if (la.archive_read_support_filter_gzip(a) != ARCHIVE_OK || la.archive_read_support_format_raw(a) != ARCHIVE_OK ||
+	    la.archive_read_open_memory(a, data, size) != ARCHIVE_OK || la.archive_read_next_header(a, &e) != ARCHIVE_OK)
 		ret = damaged(a, err);
 	else
 		ret = read_all(image, a, max, err);
-	archive_read_free(a);
+	la.archive_read_free(a);
 	return ret;
 }
 
@@ -103,7 +122,7 @@ static const char *clean_name(const char *name, bool clean)
 static int read_contents(struct gyve_hermit_file *f, struct archive *a, struct archive_entry *e, uint64_t *left, uint64_t max,
 			 struct gyve_err *err)
 {
-	int64_t size = archive_entry_size(e);
+	int64_t size = la.archive_entry_size(e);
 
 	if (size < 0 || (uint64_t)size > *left)
 		return too_large(max, err);
@@ -112,7 +131,7 @@ static int read_contents(struct gyve_hermit_file *f, struct archive *a, struct a
 	if (!f->data)
 		return gyve_err_set(err, -ENOMEM, "no memory for the image");
 	while (f->len < (size_t)size) {
-		la_ssize_t n = archive_read_data(a, f->data + f->len, (size_t)size - f->len);
+		la_ssize_t n = la.archive_read_data(a, f->data + f->len, (size_t)size - f->len);
 		if (n <= 0)
 			return damaged(n < 0 ? a : NULL, err);
 		f->len += (size_t)n;
@@ -123,10 +142,10 @@ static int read_contents(struct gyve_hermit_file *f, struct archive *a, struct a
 static int read_entry(struct gyve_hermit_image *image, struct archive *a, struct archive_entry *e, bool clean, uint64_t *left,
 		      uint64_t max, struct gyve_err *err)
 {
-	const char *name = archive_entry_pathname_utf8(e);
+	const char *name = la.archive_entry_pathname_utf8(e);
 	struct gyve_hermit_file *files;
 
-	if (archive_entry_filetype(e) != AE_IFREG || archive_entry_hardlink_utf8(e))
+	if (la.archive_entry_filetype(e) != AE_IFREG || la.archive_entry_hardlink_utf8(e))
 		return 0;
 	if (!name || strlen(name) > GYVE_HERMIT_IMAGE_NAME || !(name = clean_name(name, clean)))
 		return gyve_err_set(err, -ENOEXEC, "the image's archive has a file name that is %s",
@@ -148,32 +167,35 @@ static int read_entry(struct gyve_hermit_image *image, struct archive *a, struct
 
 static int untar(struct gyve_hermit_image *image, bool clean, uint64_t max, struct gyve_err *err)
 {
-	struct archive *a = archive_read_new();
+	struct archive *a = la.archive_read_new();
 	struct archive_entry *e;
 	uint64_t left = max;
 	int ret = 0, next;
 
 	if (!a)
 		return gyve_err_set(err, -ENOMEM, "no memory for the image");
-	if (archive_read_support_format_tar(a) != ARCHIVE_OK || archive_read_set_options(a, "hdrcharset=UTF-8") != ARCHIVE_OK ||
-	    archive_read_open_memory(a, image->tar, image->tar_len) != ARCHIVE_OK)
+	if (la.archive_read_support_format_tar(a) != ARCHIVE_OK ||
+	    la.archive_read_set_options(a, "hdrcharset=UTF-8") != ARCHIVE_OK ||
+	    la.archive_read_open_memory(a, image->tar, image->tar_len) != ARCHIVE_OK)
 		ret = damaged(a, err);
 	while (ret == 0) {
-		next = archive_read_next_header(a, &e);
+		next = la.archive_read_next_header(a, &e);
 		if (next == ARCHIVE_EOF)
 			break;
 		ret = next == ARCHIVE_OK || next == ARCHIVE_WARN ? read_entry(image, a, e, clean, &left, max, err)
 								 : damaged(a, err);
 	}
-	archive_read_free(a);
+	la.archive_read_free(a);
 	return ret;
 }
 
 int hermit_archive_read(struct gyve_hermit_image *image, const void *data, size_t size, bool clean, uint64_t max,
 			struct gyve_err *err)
 {
-	int ret = gunzip(image, data, size, max, err);
+	int ret = late_la(err);
 
+	if (ret == 0)
+		ret = gunzip(image, data, size, max, err);
 	return ret < 0 ? ret : untar(image, clean, max, err);
 }
 #endif

@@ -36,8 +36,14 @@ build_base() {
 
 # Programs were linked on this machine, so its libraries go along: add_libraries FILE-OR-DIRECTORY ROOT
 add_libraries() {
-	local library
-	find "$1" -type f -perm -u+x -exec ldd {} + 2>/dev/null | grep -oE '(=> |^[[:space:]]+)/[^ ]+' | grep -oE '/.*' | sort -u |
+	local library late=()
+	while IFS= read -r library; do # those that are opened when needed
+		late+=("$(ldconfig -p | awk -v name="$library" '$1 == name && /x86-64/ { print $NF; exit }')")
+	done < <(find "$1" -type f -perm -u+x -exec grep -ahoE 'lib(archive|capstone|kdumpfile)\.so\.[0-9]+' {} + 2>/dev/null | sort -u)
+	{
+		printf '\t%s\n' ${late[@]+"${late[@]}"}
+		find "$1" ${late[@]+"${late[@]}"} -type f -perm -u+r -exec ldd {} + 2>/dev/null
+	} | grep -oE '(=> |^[[:space:]]+)/[^ ]+' | grep -oE '/.*' | sort -u |
 		while IFS= read -r library; do
 			[ -e "$2$library" ] || { mkdir -p "$2$(dirname "$library")" && cp -L "$library" "$2$library"; }
 		done
