@@ -3,6 +3,7 @@
 #include "devices.h"
 
 #include "../base/bytes.h"
+#include "../dev/fw_cfg.h"
 #include "../dev/pl011.h"
 #include "gyve/dev.h"
 #include "gyve/walk.h"
@@ -23,6 +24,7 @@ struct linux_arm64 {
 	struct gyve_sink out;
 	struct gyve_bus bus;
 	struct gyve_pl011 *uart;
+	struct fw_cfg *fwcfg;
 	struct linux_devices devices;
 	pthread_mutex_t out_lock;              /* consoles share what they write to */
 	uint64_t ram_len, kernel, fdt, initrd; /* guest physical */
@@ -105,6 +107,7 @@ static void destroy(void *state)
 
 	gyve_pl011_destroy(l->uart);
 	linux_devices_destroy(&l->devices);
+	fw_cfg_destroy(l->fwcfg);
 	pthread_mutex_destroy(&l->out_lock);
 	arm64_image_close(&l->image);
 	free(l);
@@ -144,6 +147,7 @@ static int write_fdt(const struct linux_arm64 *l, const struct gyve_memmap *map,
 			      .dtb_len = p->dtb_len,
 			      .ram_len = l->ram_len,
 			      .ncpus = p->ncpus,
+			      .fwcfg = true,
 			      .nvirtio = linux_devices_count(p),
 			      .bootargs = *l->cmdline ? l->cmdline : NULL,
 			      .initrd = l->initrd,
@@ -160,6 +164,8 @@ static int load(void *state, const struct gyve_memmap *map, struct gyve_err *err
 
 	if (l->uart)
 		gyve_pl011_reset(l->uart);
+	if (l->fwcfg)
+		fw_cfg_reset(l->fwcfg);
 	linux_devices_reset(&l->devices);
 	if (gyve_memmap_write(map, l->kernel, l->image.data, l->image.size) != (ssize_t)l->image.size ||
 	    (len && gyve_memmap_write(map, l->initrd, l->params->initrd, len) != (ssize_t)len))
@@ -203,6 +209,10 @@ static int attach(void *state, const struct gyve_dev_host *host, struct gyve_err
 
 	if (r == 0)
 		r = gyve_bus_add(&l->bus, false, A64_UART, A64_UART_LEN, gyve_pl011_access, l->uart);
+	if (r == 0)
+		r = fw_cfg_create(&l->fwcfg, host->map);
+	if (r == 0)
+		r = gyve_bus_add(&l->bus, false, A64_FWCFG, A64_FWCFG_LEN, fw_cfg_access, l->fwcfg);
 	if (r < 0)
 		return gyve_err_set(err, r, "cannot make the guest's devices: %s", strerror(-r));
 	return linux_devices_create(&l->devices, l->params, host, &out, &l->bus, A64_VIRTIO, A64_VIRTIO_IRQ, err);

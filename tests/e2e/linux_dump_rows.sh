@@ -14,6 +14,7 @@ wait_log() {
 	done
 }
 wait_log 'init> '
+sleep 2 # until it waits
 kill -QUIT "$(pidof gyve)"
 wait_log 'gyve: dump /run/dump/core: .*KiB'
 mv /run/dump/core /tmp/core.live

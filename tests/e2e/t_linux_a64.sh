@@ -57,8 +57,8 @@ test_linux_a64_boot() {
 
 limit_linux_a64_virtio=90
 test_linux_a64_virtio() {
-	linux_a64_files virtio_ring virtio virtio_mmio virtio_console virtio_blk virtio-rng
-	linux_a64_run 0 -m 256MiB --virtio-console --disk /guest/disk --disk /guest/disk,ro --disk /guest/disk,overlay \
+	linux_a64_files virtio_ring virtio virtio_mmio virtio_console virtio_blk virtio-rng qemu_fw_cfg
+	linux_a64_run 0 -m 256MiB --log dev=info --virtio-console --disk /guest/disk --disk /guest/disk,ro --disk /guest/disk,overlay \
 		--append 'console=ttyAMA0 quiet rdinit=/init' <<-'IN'
 		read /dev/vda 0
 		write /dev/vda 3 written
@@ -67,7 +67,7 @@ test_linux_a64_virtio() {
 		show /sys/class/misc/hw_random/rng_current
 		reboot
 	IN
-	linux_says 'sector 0: first sector' 'sector 3: written' 'init: not written' 'sector 5: forgotten' 'virtio_rng.0'
+	linux_says 'sector 0: first sector' 'sector 3: written' 'init: not written' 'sector 5: forgotten' 'virtio_rng.0' 'VMCOREINFO is at 0x4[0-9a-f]+, [1-9][0-9]+ bytes'
 	grep -q written "$T/disk" || fail "what was written is not in the file"
 	! grep -q 'refused\|forgotten' "$T/disk" || fail "the file has what it must not have"
 }
