@@ -231,7 +231,7 @@ enum exit_result exit_handle(struct gyve_vcpu *v, struct gyve_exit *e, bool step
 {
 	if (v->vm->catch_mask)
 		catch_sync(v);
-	if (v->vm->nplants || v->vm->npending)
+	if (__atomic_load_n(&v->vm->nplants, __ATOMIC_RELAXED) || __atomic_load_n(&v->vm->npending, __ATOMIC_RELAXED))
 		bp_sync(v->vm, v);
 	switch (e->kind) {
 	case GYVE_EXIT_INTR:

@@ -38,6 +38,12 @@ static uint64_t key_of(const void *ctx, size_t pos)
 	return ((const struct gyve_vm *)ctx)->plants[pos].gpa;
 }
 
+/* Also read without the lock: is there any at all? */
+static void set_count(struct gyve_vm *vm, size_t n)
+{
+	__atomic_store_n(&vm->nplants, n, __ATOMIC_RELAXED);
+}
+
 static struct plant *append(struct gyve_vm *vm)
 {
 	if (vm->nplants == vm->plants_cap) {
@@ -50,7 +56,8 @@ static struct plant *append(struct gyve_vm *vm)
 	}
 	if (addr_index_reserve(&vm->plants_at, vm->nplants, key_of, vm) < 0)
 		return NULL;
-	return &vm->plants[vm->nplants++];
+	set_count(vm, vm->nplants + 1);
+	return &vm->plants[vm->nplants - 1];
 }
 
 int plant_add(struct gyve_vm *vm, gyve_gpa_t gpa)
@@ -97,7 +104,8 @@ void plant_drop(struct gyve_vm *vm, gyve_gpa_t gpa)
 		return;
 	if (!p->lifted && is_intact(vm, p, now)) /* else the guest has put something else there */
 		write_bytes(vm, p, p->orig);
-	size_t pos = (size_t)(p - vm->plants), last = --vm->nplants;
+	size_t pos = (size_t)(p - vm->plants), last = vm->nplants - 1;
+	set_count(vm, last);
 	addr_index_remove(&vm->plants_at, gpa, pos);
 	if (pos == last)
 		return;
@@ -109,7 +117,7 @@ void plant_drop(struct gyve_vm *vm, gyve_gpa_t gpa)
 
 void plant_forget(struct gyve_vm *vm)
 {
-	vm->nplants = 0;
+	set_count(vm, 0);
 	addr_index_clear(&vm->plants_at);
 }
 
