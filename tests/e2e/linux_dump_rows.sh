@@ -5,7 +5,7 @@ tail -f /dev/null >/tmp/in &
 holder=$!
 : >/tmp/log
 mkdir -p /run/dump
-timeout -k 5 100 gyve run --dump /run/dump/core --dump-on exit --dump-virtual -c 2 -m 192MiB --initrd /guest/initrd \
+timeout -k 5 100 gyve run --dump /run/dump/core --dump-on exit --dump-virtual -m 192MiB --initrd /guest/initrd \
 	--append 'console=ttyAMA0 panic=-1 quiet rdinit=/init' /guest/vmlinuz </tmp/in >>/tmp/log 2>&1 &
 guest=$!
 wait_log() {
@@ -14,7 +14,6 @@ wait_log() {
 	done
 }
 wait_log 'init> '
-sleep 2 # until it waits
 kill -QUIT "$(pidof gyve)"
 wait_log 'gyve: dump /run/dump/core: .*KiB'
 mv /run/dump/core /tmp/core.live
