@@ -41,6 +41,8 @@ int gyve_loop_create(struct gyve_loop **ret);
 int gyve_loop_watch(struct gyve_loop *l, int fd, unsigned events, gyve_loop_fn *fn, void *ctx);
 /** fd is no longer polled; its callback is not running when this returns (unless called from it). */
 void gyve_loop_unwatch(struct gyve_loop *l, int fd);
+/** Is there nothing to watch? */
+bool gyve_loop_idle(struct gyve_loop *l);
 /** Start the thread, paused. */
 int gyve_loop_start(struct gyve_loop *l, int (*thread_begins)(void *ctx, struct gyve_err *err), void *ctx,
 		    struct gyve_err *err);

@@ -151,6 +151,14 @@ static void *run(void *arg)
 	return NULL;
 }
 
+bool gyve_loop_idle(struct gyve_loop *l)
+{
+	pthread_mutex_lock(&l->lock);
+	bool idle = l->n == 0;
+	pthread_mutex_unlock(&l->lock);
+	return idle;
+}
+
 int gyve_loop_start(struct gyve_loop *l, int (*thread_begins)(void *ctx, struct gyve_err *err), void *ctx, struct gyve_err *err)
 {
 	sigset_t all, old;

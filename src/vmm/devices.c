@@ -35,7 +35,9 @@ int dev_init(struct gyve_vm *vm, struct gyve_err *err)
 
 int dev_start(struct gyve_vm *vm, struct gyve_err *err)
 {
-	return vm->dev.loop ? gyve_loop_start(vm->dev.loop, vm->opt.isolate_devices, vm->opt.isolate_ctx, err) : 0;
+	if (!vm->dev.loop || gyve_loop_idle(vm->dev.loop)) /* no device waits for anything outside */
+		return 0;
+	return gyve_loop_start(vm->dev.loop, vm->opt.isolate_devices, vm->opt.isolate_ctx, err);
 }
 
 void dev_pause(struct gyve_vm *vm)

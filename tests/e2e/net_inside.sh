@@ -13,6 +13,7 @@ die() {
 	exit 1
 }
 
+rm -f "$T/peer.err" "$T/guest.out" # of the run before
 ip link set lo up || exit 77
 case $* in
 *' tap'*)

@@ -5,6 +5,7 @@ net_peer.py sink ADDRESS PORT BYTES     accept one connection; the pattern has t
 net_peer.py source ADDRESS PORT BYTES   accept one connection, send the pattern
 net_peer.py ask ADDRESS PORT COUNT      connect; COUNT requests of 64 bytes, each has to come back
 Prints one line: bytes and seconds, or the median time of a request in microseconds."""
+import os
 import socket
 import struct
 import sys
@@ -24,7 +25,7 @@ def pattern():
 def accept(address, port):
     with socket.create_server((address, port)) as server:
         server.settimeout(60)
-        print("ready %d" % server.getsockname()[1], file=sys.stderr, flush=True)
+        os.write(2, b"ready %d\n" % server.getsockname()[1])  # at once: somebody waits for the line
         connection = server.accept()[0]
     connection.settimeout(120)
     return connection
