@@ -3,6 +3,9 @@
 
 enum { RAM = 64 << 20, RAM_GPA = 0x40000000, EXIT = 0x09001000 };
 
+enum { BREAK_LEN = 4 };
+static const uint8_t break_code[BREAK_LEN] = {0x00, 0x00, 0x20, 0xd4};
+
 static void set_attr(int fd, uint32_t group, uint64_t attr, void *val)
 {
 	struct kvm_device_attr a = {.group = group, .attr = attr, .addr = (uintptr_t)val};

@@ -1,6 +1,9 @@
 /* x86_64: long mode through an identity map of 4 GiB, an in-kernel interrupt controller. Included by bare_kvm.c. */
 enum { RAM = 64 << 20, RAM_GPA = 0, GDT = 0x1000, PML4 = 0x10000, STACK = 0x80000 };
 
+enum { BREAK_LEN = 1 };
+static const uint8_t break_code[BREAK_LEN] = {0xcc};
+
 /* 4 GiB by 2 MiB pages, a flat GDT */
 static void write_tables(void)
 {

@@ -50,3 +50,24 @@ while [ "$i" -lt "$rounds" ]; do
 	i=$((i + 1))
 done
 row "single steps of the machine, a second" "$mine" "$peer" "bare KVM / 1.2" "$(over "$mine" "$peer")"
+
+# Over a breakpoint in the loop, and no stop: by exit, step and nothing else; with a condition that is false; with a tracepoint.
+set -- condition tracepoint registers
+at=$(printf '0x%x' $((lo + 4)))
+bare='' i=0
+while [ "$i" -lt "$rounds" ]; do
+	bare=$(better LEAST "$bare" "$(./bare_kvm cycle ./loop 20000 "$at")")
+	i=$((i + 1))
+done
+for what; do
+	mine='' i=0
+	while [ "$i" -lt "$rounds" ]; do
+		mine=$(better LEAST "$mine" "$(./run_bench point ./loop 1 "$at" "$counter" "$what")")
+		i=$((i + 1))
+	done
+	case $what in
+	condition) row "a condition that is false, ns" "$mine" "$bare" "1.3 times a bare breakpoint" "$(over "$mine" "$bare")" ;;
+	tracepoint) row "a tracepoint that collects nothing, ns" "$mine" "$bare" "2000 more" "$((${mine:-0} - ${bare:-0}))" ;;
+	registers) row "a tracepoint with registers and memory, ns" "$mine" "$bare" "2000 more" "$((${mine:-0} - ${bare:-0}))" ;;
+	esac
+done

@@ -2,7 +2,11 @@
  *   run_bench kick IMAGE N         N times from an interruption to the reported stop; median and least in us
  *   run_bench step IMAGE SECONDS LO HI ADDR INSNS
  *                                  a range step over [LO, HI); ADDR counts rounds of INSNS instructions; steps a second in the
- *                                  best 20 ms (other load on the machine is not ours) */
+ *                                  best 20 ms (other load on the machine is not ours)
+ *   run_bench point IMAGE SECONDS LO ADDR WHAT
+ *                                  ns for each pass over LO, which ADDR counts, in the best 20 ms. WHAT is there: a "condition"
+ *                                  that is false; a "tracepoint" that collects nothing; "registers", one that collects $regs
+ *                                  and 8 bytes */
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
@@ -11,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "gyve/trace.h"
 #include "gyve/vm.h"
 
 enum { WINDOW = 20000 }; /* us */
@@ -111,6 +116,60 @@ static void steps(double seconds, uint64_t lo, uint64_t hi, uint64_t counter, do
 	printf("%.0f\n", best * insns * 1e6);
 }
 
+/* As many as a client's g packet has: those that every debugger of the architecture knows. */
+static unsigned general_regs(void)
+{
+	const struct gyve_arch *a = gyve_vm_arch(vm);
+	const struct gyve_reg_row *last = gyve_reg_find(a, a->id == GYVE_X86_64 ? "mxcsr" : "fpcr");
+
+	return last ? (unsigned)(last - a->regs) + 1 : 1;
+}
+
+static void trace(uint64_t at, uint64_t counter, bool collect)
+{
+	struct gyve_trace *t = gyve_vm_trace(vm);
+	struct gyve_tracepoint p = {.number = 1, .addr = at, .enabled = true};
+	uint8_t all[64];
+	struct gyve_trace_action regs = {.what = GYVE_TRACE_REGS, .e = {all, sizeof(all)}};
+	struct gyve_trace_action mem = {.what = GYVE_TRACE_MEM, .base = -1, .offset = counter, .len = 8};
+	struct gyve_err err = {0};
+
+	memset(all, 0xff, sizeof(all));
+	gyve_trace_init(t, general_regs());
+	gyve_trace_circular(t, true);
+	if (gyve_trace_define(t, &p, &err) < 0 || (collect && gyve_trace_action(t, 1, at, &regs, &err) < 0) ||
+	    (collect && gyve_trace_action(t, 1, at, &mem, &err) < 0) || gyve_trace_start(t, &err) < 0)
+		die("no tracepoint", &err);
+}
+
+static void passes(double seconds, uint64_t at, uint64_t counter, const char *what)
+{
+	static const uint8_t no[] = {0x26, 0, 0, 0x22, 0, 0x0f, 0x27}; /* reg 0 & 0 */
+	const struct gyve_agent_expr e = {no, sizeof(no)};
+	uint64_t before, after;
+	double begin, end, now_at, best = 0;
+	struct gyve_err err = {0};
+
+	if (strcmp(what, "condition") != 0)
+		trace(at, counter, strcmp(what, "registers") == 0);
+	else if (gyve_bp_insert(vm, GYVE_POINT_SW, at, 4, &err) < 0 ||
+		 gyve_bp_conditions(vm, GYVE_POINT_SW, at, &e, 1, &err) < 0)
+		die("no breakpoint", &err);
+	resume((struct gyve_resume){.act = GYVE_ACT_CONT});
+	before = read_u64(counter);
+	begin = now();
+	for (end = begin + seconds * 1e6; begin < end; begin = now_at, before = after) {
+		usleep(WINDOW);
+		after = read_u64(counter);
+		now_at = now();
+		if ((double)(after - before) / (now_at - begin) > best)
+			best = (double)(after - before) / (now_at - begin);
+	}
+	gyve_run_interrupt(vm);
+	wait_stop();
+	printf("%.0f\n", best > 0 ? 1e3 / best : 0);
+}
+
 static void discard(void *ctx, const void *buf, size_t len)
 {
 	(void)ctx, (void)buf, (void)len;
@@ -121,8 +180,10 @@ int main(int argc, char **argv)
 	struct gyve_vm_options opt = {.stopped = true, .debugger = true};
 	struct gyve_err err = {0};
 
-	if (argc < 4 || (strcmp(argv[1], "step") == 0 && argc < 8)) {
-		fputs("usage: run_bench kick IMAGE N | run_bench step IMAGE SECONDS LO HI ADDR INSNS\n", stderr);
+	if (argc < 4 || (strcmp(argv[1], "step") == 0 && argc < 8) || (strcmp(argv[1], "point") == 0 && argc < 7)) {
+		fputs("usage: run_bench kick IMAGE N | run_bench step IMAGE SECONDS LO HI ADDR INSNS |\n"
+		      "       run_bench point IMAGE SECONDS LO ADDR condition|tracepoint|registers\n",
+		      stderr);
 		return 2;
 	}
 	opt.boot.path = argv[2];
@@ -136,6 +197,8 @@ int main(int argc, char **argv)
 		wait_stop();
 	if (strcmp(argv[1], "kick") == 0)
 		kicks(strtoul(argv[3], NULL, 0));
+	else if (strcmp(argv[1], "point") == 0)
+		passes(atof(argv[3]), strtoull(argv[4], NULL, 0), strtoull(argv[5], NULL, 0), argv[6]);
 	else
 		steps(atof(argv[3]), strtoull(argv[4], NULL, 0), strtoull(argv[5], NULL, 0), strtoull(argv[6], NULL, 0),
 		      atof(argv[7]));

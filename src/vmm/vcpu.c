@@ -10,9 +10,8 @@ struct gyve_regs *vcpu_regs(struct gyve_vcpu *v, unsigned groups)
 	unsigned have = v->regs.valid, missing;
 
 	if (v->vm->arch->id != GYVE_AARCH64) { /* only there it costs something to get the rest, too */
-		groups |= (groups & (GYVE_REGS_PC | GYVE_REGS_PC_ONLY) ? GYVE_REGS_GPR : 0) |
-			  (groups & GYVE_REGS_MMU ? GYVE_REGS_SYS : 0);
-		groups &= ~(unsigned)(GYVE_REGS_PC | GYVE_REGS_PC_ONLY | GYVE_REGS_MMU);
+		groups |= groups & (GYVE_REGS_PC | GYVE_REGS_PC_ONLY) ? GYVE_REGS_GPR : 0;
+		groups &= ~(unsigned)(GYVE_REGS_PC | GYVE_REGS_PC_ONLY);
 	}
 	have |= (have & GYVE_REGS_GPR ? GYVE_REGS_PC : 0) | (have & GYVE_REGS_SYS ? GYVE_REGS_MMU : 0);
 	have |= have & GYVE_REGS_PC ? GYVE_REGS_PC_ONLY : 0;

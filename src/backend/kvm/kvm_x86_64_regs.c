@@ -154,7 +154,8 @@ int kvm_host_tsc(struct gyve_bvcpu *v, uint64_t *ret)
 	return 0;
 }
 
-static int get_sys(struct gyve_bvcpu *v, struct gyve_x86_regs *r)
+/* All that GYVE_REGS_MMU needs. */
+static int get_sregs(struct gyve_bvcpu *v, struct gyve_x86_regs *r)
 {
 	struct kvm_sregs k;
 	int res = kvm_ioctl(v->fd, KVM_GET_SREGS, &k);
@@ -174,8 +175,16 @@ static int get_sys(struct gyve_bvcpu *v, struct gyve_x86_regs *r)
 	r->cr8 = k.cr8;
 	r->efer = k.efer;
 	r->apic_base = k.apic_base;
-	get_msrs(v, r);
 	return 0;
+}
+
+static int get_sys(struct gyve_bvcpu *v, struct gyve_x86_regs *r)
+{
+	int res = get_sregs(v, r);
+
+	if (res == 0)
+		get_msrs(v, r);
+	return res;
 }
 
 static int set_sys(struct gyve_bvcpu *v, const struct gyve_x86_regs *r)
@@ -334,6 +343,8 @@ int kvm_host_get_regs(struct gyve_bvcpu *v, unsigned groups, struct gyve_regs *r
 		res = get_gpr(v, r);
 	if (res == 0 && groups & GYVE_REGS_SYS)
 		res = get_sys(v, r);
+	else if (res == 0 && groups & GYVE_REGS_MMU)
+		res = get_sregs(v, r);
 	if (res == 0 && groups & GYVE_REGS_FP)
 		res = get_fp(v, r);
 	if (res == 0 && groups & GYVE_REGS_DEBUG)
