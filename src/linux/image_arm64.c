@@ -128,6 +128,9 @@ static int check_header(struct arm64_image *im, struct gyve_err *err)
 	if (im->text_offset >= 2 << 20 || im->text_offset & 4095)
 		return gyve_err_set(err, -ENOEXEC, "the Image's text offset, 0x%" PRIx64 ", is not a page below 2 MiB",
 				    im->text_offset);
+	if (im->image_size < HEADER)
+		return gyve_err_set(err, -ENOEXEC, "the Image says that it takes %" PRIu64 " bytes, fewer than its header",
+				    im->image_size);
 	if (im->image_size < im->size) /* the rest is not part of it */
 		im->size = (size_t)im->image_size;
 	return 0;

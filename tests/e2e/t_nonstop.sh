@@ -5,18 +5,21 @@ machine_tests "x86_64" nonstop_one_steps nonstop_breakpoints
 # gdb_nonstop GUEST: commands come on gdb's standard input, as only there it looks for events between two of them; a number before
 # one: so many seconds after the one before; a line "until REGEX": when the transcript, $T/gdb.log, has that.
 gdb_nonstop() {
-	local word line
+	local word line i
 	: >"$T/gdb.log"
 	while read -r word line; do
 		case $word in
 		until)
-			wait_for "$line" "$T/gdb.log"
+			for ((i = 0; i < ${MACHINE:+10}500; i++)); do # an emulated host has to start first
+				grep -qE -- "$line" "$T/gdb.log" && break
+				sleep 0.02
+			done
 			continue
 			;;
 		*) sleep "${MACHINE:+1}$word" ;;
 		esac
 		printf '%s\n' "$line"
-	done | timeout 50 "$GDB" -nx -q -ex 'set confirm off' -ex 'set pagination off' -ex 'set width 0' -ex 'set non-stop on' \
+	done | timeout ${MACHINE:+2}50 "$GDB" -nx -q -ex "set remotetimeout ${MACHINE:+3}20" -ex 'set confirm off' -ex 'set pagination off' -ex 'set width 0' -ex 'set non-stop on' \
 		-ex "target ${protocol:-remote} $T/gdb.sock" -ex 'set trace-commands on' "$GUESTS/$1" >>"$T/gdb.log" 2>&1
 	echo "gdb ended with status $?" >>"$T/gdb.log"
 	expected=0

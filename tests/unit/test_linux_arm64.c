@@ -141,7 +141,7 @@ static uint64_t u64(const char *path, const char *name, int i)
 	const fdt64_t *p = fdt_getprop(tree, at(path), name, &len);
 	assert_non_null(p);
 	assert_true(len >= 8 * (i + 1));
-	return fdt64_to_cpu(p[i]);
+	return fdt64_ld(p + i);
 }
 
 static uint32_t u32(const char *path, const char *name, int i)
@@ -150,7 +150,7 @@ static uint32_t u32(const char *path, const char *name, int i)
 	const fdt32_t *p = fdt_getprop(tree, at(path), name, &len);
 	assert_non_null(p);
 	assert_true(len >= 4 * (i + 1));
-	return fdt32_to_cpu(p[i]);
+	return fdt32_ld(p + i);
 }
 
 static void test_tree(void **state)

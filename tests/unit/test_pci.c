@@ -347,7 +347,7 @@ static void test_every_access(void **state)
 		for (unsigned len = 1; len <= 8; len++)
 			for (unsigned at = 0; at < 0x1820; at = at == 0x110 ? 0x0ff8 : at + 1) {
 				rd(at, len);
-				wr(at, round ? UINT64_MAX : 0x0101010101010101 * at, len);
+				wr(at, round ? UINT64_MAX : UINT64_C(0x0101010101010101) * at, len);
 				if (at < 256 && len <= 4 - at % 4) {
 					cfg(at, len);
 					cfg_write(at, round ? UINT64_MAX : at, len);
