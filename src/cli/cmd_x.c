@@ -17,7 +17,11 @@
 #include "../base/late.h"
 
 #define FUNCTIONS(F) F(cs_disasm) F(cs_free) F(cs_open) F(cs_option)
+#ifdef CAPSTONE_SONAME
 LATE_LIBRARY(cs, CAPSTONE_SONAME, FUNCTIONS)
+#else
+LINKED_LIBRARY(cs, FUNCTIONS)
+#endif
 #elif defined(__x86_64__)
 #include "gyve/assist.h"
 #endif

@@ -17,7 +17,11 @@
 #include "../base/late.h"
 
 #define FUNCTIONS(F) F(kdump_free) F(kdump_get_err) F(kdump_get_typed_attr) F(kdump_new) F(kdump_read) F(kdump_set_attr)
+#ifdef KDUMP_SONAME
 LATE_LIBRARY(kd, KDUMP_SONAME, FUNCTIONS)
+#else
+LINKED_LIBRARY(kd, FUNCTIONS)
+#endif
 
 struct kdump {
 	kdump_ctx_t *ctx;

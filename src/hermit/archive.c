@@ -35,7 +35,11 @@ int hermit_archive_read(struct gyve_hermit_image *image, const void *data, size_
 	F(archive_read_support_filter_gzip) \
 	F(archive_read_support_format_raw)  \
 	F(archive_read_support_format_tar)
+#ifdef ARCHIVE_SONAME
 LATE_LIBRARY(la, ARCHIVE_SONAME, FUNCTIONS)
+#else
+LINKED_LIBRARY(la, FUNCTIONS)
+#endif
 
 static int damaged(struct archive *a, struct gyve_err *err)
 {
