@@ -13,17 +13,9 @@ enum {
 /** argv[0] is the command's name. Return the exit status. */
 int gyve_cmd_run(int argc, char **argv);
 int gyve_cmd_probe(int argc, char **argv);
-int gyve_cmd_info(int argc, char **argv);
-int gyve_cmd_regs(int argc, char **argv);
 int gyve_cmd_serve(int argc, char **argv);
-int gyve_cmd_bt(int argc, char **argv);
-int gyve_cmd_x(int argc, char **argv);
-int gyve_cmd_vtop(int argc, char **argv);
-int gyve_cmd_maps(int argc, char **argv);
 int gyve_cmd_search(int argc, char **argv);
 int gyve_cmd_diff(int argc, char **argv);
-int gyve_cmd_syms(int argc, char **argv);
-int gyve_cmd_verify(int argc, char **argv);
 /** "8xg" of gdb's x/8xg. -EINVAL. */
 int gyve_x_format(const char *text, unsigned long *count, char *kind, unsigned *size);
 int gyve_cmd_version(int argc, char **argv);

@@ -1,6 +1,6 @@
 /* gyve bt DUMP: the call stack of one vCPU or all. */
 #include "cmd.h"
-#include "dump_open.h"
+#include "dump_cmd.h"
 
 #include "gyve/unwind.h"
 
@@ -112,35 +112,13 @@ static int print_all(struct gyve_dump *d, bool all, bool locals, bool json)
 	return status;
 }
 
-int gyve_cmd_bt(int argc, char **argv)
+static int bt(struct gyve_dump_run *r)
 {
-	bool all = false, locals = false;
-	struct gyve_dump_opts o;
-	struct gyve_dump d;
-	int status, i = 1;
-
-	if (gyve_dump_options(&o, &argc, argv) < 0)
-		return GYVE_STATUS_USAGE;
-	for (; i < argc && argv[i][0] == '-'; i++)
-		if (strcmp(argv[i], "-a") == 0)
-			all = true;
-		else if (strcmp(argv[i], "-l") == 0)
-			locals = true;
-		else
-			break;
-	if (o.help || i != argc - 1) {
-		fprintf(o.help ? stdout : stderr,
-			"usage: gyve bt [-a] [-l] [OPTION...] DUMP\n  -a                every vCPU\n"
-			"  -l                variables as well\n%s",
-			gyve_dump_options_help);
-		return o.help ? 0 : GYVE_STATUS_USAGE;
-	}
-	status = gyve_dump_open(&d, argv[i], &o);
-	if (status)
-		return status;
-	gyve_pager_begin(o.json);
-	status = print_all(&d, all, locals, o.json);
-	gyve_pager_end();
-	gyve_dump_close(&d);
-	return status;
+	return print_all(&r->d, r->given['a'], r->given['l'], r->json);
 }
+
+const struct gyve_dump_cmd gyve_dump_bt = {
+	"bt [-a] [-l] [OPTION...] DUMP\n  -a                every vCPU\n  -l                variables as well",
+	.flags = "al",
+	.run = bt,
+};

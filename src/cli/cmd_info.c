@@ -1,6 +1,6 @@
 /* gyve info DUMP: what it is, when, why, its vCPUs, memory and images. */
 #include "cmd.h"
-#include "dump_open.h"
+#include "dump_cmd.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -111,24 +111,10 @@ static void print_json(struct gyve_dump *d, const char *path)
 	printf("\n  ]\n}\n");
 }
 
-int gyve_cmd_info(int argc, char **argv)
+static int info(struct gyve_dump_run *r)
 {
-	struct gyve_dump_opts o;
-	struct gyve_dump d;
-	int status;
-
-	if (gyve_dump_options(&o, &argc, argv) < 0)
-		return GYVE_STATUS_USAGE;
-	if (o.help || argc != 2) {
-		fprintf(o.help ? stdout : stderr, "usage: gyve info [OPTION...] DUMP\n%s", gyve_dump_options_help);
-		return o.help ? 0 : GYVE_STATUS_USAGE;
-	}
-	status = gyve_dump_open(&d, argv[1], &o);
-	if (status)
-		return status;
-	gyve_pager_begin(o.json);
-	o.json ? print_json(&d, argv[1]) : print_text(&d, argv[1]);
-	gyve_pager_end();
-	gyve_dump_close(&d);
+	r->json ? print_json(&r->d, r->path) : print_text(&r->d, r->path);
 	return 0;
 }
+
+const struct gyve_dump_cmd gyve_dump_info = {"info [OPTION...] DUMP", .run = info};

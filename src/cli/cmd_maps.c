@@ -1,6 +1,6 @@
 /* gyve vtop DUMP ADDRESS... and gyve maps DUMP: the page tables. */
 #include "cmd.h"
-#include "dump_open.h"
+#include "dump_cmd.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -61,32 +61,19 @@ static int vtop(struct gyve_dump *d, const char *text, bool json, bool first)
 	return 0;
 }
 
-int gyve_cmd_vtop(int argc, char **argv)
+static int vtop_all(struct gyve_dump_run *r)
 {
-	struct gyve_dump_opts o;
-	struct gyve_dump d;
 	int status, worst = 0;
 
-	if (gyve_dump_options(&o, &argc, argv) < 0)
-		return GYVE_STATUS_USAGE;
-	if (o.help || argc < 3) {
-		fprintf(o.help ? stdout : stderr, "usage: gyve vtop [OPTION...] DUMP ADDRESS...\n%s", gyve_dump_options_help);
-		return o.help ? 0 : GYVE_STATUS_USAGE;
-	}
-	status = gyve_dump_open(&d, argv[1], &o);
-	if (status)
-		return status;
-	if (o.json)
-		printf("[");
-	for (int i = 2; i < argc; i++) {
-		status = vtop(&d, argv[i], o.json, i == 2);
+	for (int i = 0; i < r->nwords; i++) {
+		status = vtop(&r->d, r->words[i], r->json, i == 0);
 		worst = status > worst ? status : worst;
 	}
-	if (o.json)
-		printf("\n]\n");
-	gyve_dump_close(&d);
 	return worst;
 }
+
+const struct gyve_dump_cmd gyve_dump_vtop = {"vtop [OPTION...] DUMP ADDRESS...", .min = 1, .max = -1, .list = true,
+					     .run = vtop_all};
 
 struct maps {
 	struct gyve_dump *d;
@@ -133,35 +120,18 @@ static int print_range(void *ctx, const struct gyve_range *r)
 	return 0;
 }
 
-int gyve_cmd_maps(int argc, char **argv)
+static int maps(struct gyve_dump_run *r)
 {
-	struct gyve_dump_opts o;
-	struct gyve_dump d;
-	struct gyve_mmu mmu;
+	struct maps m = {&r->d, 0, r->json};
 	struct gyve_err err = {0};
-	int status;
+	struct gyve_mmu mmu;
 
-	if (gyve_dump_options(&o, &argc, argv) < 0)
-		return GYVE_STATUS_USAGE;
-	if (o.help || argc != 2) {
-		fprintf(o.help ? stdout : stderr, "usage: gyve maps [OPTION...] DUMP\n%s", gyve_dump_options_help);
-		return o.help ? 0 : GYVE_STATUS_USAGE;
-	}
-	status = gyve_dump_open(&d, argv[1], &o);
-	if (status)
-		return status;
-	struct maps m = {&d, 0, o.json};
-	gyve_pager_begin(o.json);
-	if (o.json)
-		printf("[");
-	if (!d.core->have_sys && !o.json)
+	if (!r->d.core->have_sys && !r->json)
 		printf("no system registers, so no page tables: addresses are physical ones\n");
-	else if (gyve_target_mmu(&d.target, d.cpu, &mmu, &err) < 0 ||
-		 gyve_walk_ranges(&mmu, &d.target.phys, 0, UINT64_MAX, print_range, &m) < 0)
-		status = gyve_say_err(&err, GYVE_STATUS_FAILED);
-	if (o.json)
-		printf("\n]\n");
-	gyve_pager_end();
-	gyve_dump_close(&d);
-	return status;
+	else if (gyve_target_mmu(&r->d.target, r->d.cpu, &mmu, &err) < 0 ||
+		 gyve_walk_ranges(&mmu, &r->d.target.phys, 0, UINT64_MAX, print_range, &m) < 0)
+		return gyve_say_err(&err, GYVE_STATUS_FAILED);
+	return 0;
 }
+
+const struct gyve_dump_cmd gyve_dump_maps = {"maps [OPTION...] DUMP", .list = true, .run = maps};

@@ -1,6 +1,6 @@
 /* gyve regs DUMP: registers of one vCPU or all, the system's as well with -a. */
 #include "cmd.h"
-#include "dump_open.h"
+#include "dump_cmd.h"
 
 #include "../base/bytes.h"
 
@@ -70,43 +70,26 @@ static void print_cpu(struct gyve_dump *d, unsigned cpu, bool all, bool json)
 		printf("}}");
 }
 
-int gyve_cmd_regs(int argc, char **argv)
+static int regs(struct gyve_dump_run *r)
 {
-	struct gyve_dump_opts o;
-	struct gyve_dump d;
-	bool all = false;
-	int status, i = 1;
+	unsigned ncpus = r->d.core->ncpus;
 
-	if (gyve_dump_options(&o, &argc, argv) < 0)
-		return GYVE_STATUS_USAGE;
-	for (; i < argc && argv[i][0] == '-'; i++)
-		if (strcmp(argv[i], "-a") == 0)
-			all = true;
-		else
-			break;
-	if (o.help || i != argc - 1) {
-		fprintf(o.help ? stdout : stderr,
-			"usage: gyve regs [-a] [OPTION...] DUMP\n  -a                system, float and vector registers as "
-			"well\n%s",
-			gyve_dump_options_help);
-		return o.help ? 0 : GYVE_STATUS_USAGE;
-	}
-	status = gyve_dump_open(&d, argv[i], &o);
-	if (status)
-		return status;
-	gyve_pager_begin(o.json);
-	if (o.json)
+	if (r->json)
 		printf("[\n");
-	for (unsigned c = 0; c < d.core->ncpus; c++) {
-		if (o.cpu_given && c != o.cpu)
+	for (unsigned c = 0; c < ncpus; c++) {
+		if (r->opts.cpu_given && c != r->opts.cpu)
 			continue;
-		print_cpu(&d, c, all, o.json);
-		if (o.json)
-			printf("%s\n", o.cpu_given || c + 1 == d.core->ncpus ? "" : ",");
+		print_cpu(&r->d, c, r->given['a'], r->json);
+		if (r->json)
+			printf("%s\n", r->opts.cpu_given || c + 1 == ncpus ? "" : ",");
 	}
-	if (o.json)
+	if (r->json)
 		printf("]\n");
-	gyve_pager_end();
-	gyve_dump_close(&d);
 	return 0;
 }
+
+const struct gyve_dump_cmd gyve_dump_regs = {
+	"regs [-a] [OPTION...] DUMP\n  -a                system, float and vector registers as well",
+	.flags = "a",
+	.run = regs,
+};

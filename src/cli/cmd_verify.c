@@ -1,6 +1,6 @@
 /* gyve verify DUMP: is it whole, and what will other tools make of it? And gyve syms DUMP: names at addresses. */
 #include "cmd.h"
-#include "dump_open.h"
+#include "dump_cmd.h"
 
 #include "gyve/loader.h"
 
@@ -109,35 +109,21 @@ static void check_readers(struct report *r)
 	tell(r, true, "crash, drgn", strstr(c->format, "QEMU") ? "take it when it has VMCOREINFO" : "take it as a plain core");
 }
 
-int gyve_cmd_verify(int argc, char **argv)
+static int verify(struct gyve_dump_run *run)
 {
-	struct gyve_dump_opts o;
-	struct gyve_dump d;
-	int status;
+	const struct gyve_core *core = run->d.core;
+	struct report r = {&run->d, run->json, 0, 0};
 
-	if (gyve_dump_options(&o, &argc, argv) < 0)
-		return GYVE_STATUS_USAGE;
-	if (o.help || argc != 2) {
-		fprintf(o.help ? stdout : stderr, "usage: gyve verify [OPTION...] DUMP\n%s", gyve_dump_options_help);
-		return o.help ? 0 : GYVE_STATUS_USAGE;
-	}
-	status = gyve_dump_open(&d, argv[1], &o);
-	if (status)
-		return status;
-	struct report r = {&d, o.json, 0, 0};
-	if (o.json)
-		printf("[");
-	tell(&r, !d.core->warnings, "file", d.core->warnings ? "%s, damaged: see above" : "%s, whole", d.core->format);
-	tell(&r, d.core->have_sys || d.core->is_virtual, "registers",
-	     d.core->have_sys ? "system registers are there" : "no system registers: addresses are physical ones");
+	tell(&r, !core->warnings, "file", core->warnings ? "%s, damaged: see above" : "%s, whole", core->format);
+	tell(&r, core->have_sys || core->is_virtual, "registers",
+	     core->have_sys ? "system registers are there" : "no system registers: addresses are physical ones");
 	check_cpus(&r);
 	check_image(&r);
 	check_readers(&r);
-	if (o.json)
-		printf("\n]\n");
-	gyve_dump_close(&d);
 	return r.problems ? 1 : 0;
 }
+
+const struct gyve_dump_cmd gyve_dump_verify = {"verify [OPTION...] DUMP", .list = true, .run = verify};
 
 /* --- syms */
 
@@ -164,35 +150,16 @@ static int print_symbol(void *ctx, const char *name, uint64_t addr, uint64_t siz
 	return 0;
 }
 
-int gyve_cmd_syms(int argc, char **argv)
+static int syms(struct gyve_dump_run *r)
 {
-	struct gyve_dump_opts o;
-	struct gyve_dump d;
-	int status;
+	struct list l = {r->words[0], r->json, 0};
 
-	if (gyve_dump_options(&o, &argc, argv) < 0)
-		return GYVE_STATUS_USAGE;
-	if (o.help || argc < 2 || argc > 3) {
-		fprintf(o.help ? stdout : stderr, "usage: gyve syms [OPTION...] DUMP [PART-OF-NAME]\n%s",
-			gyve_dump_options_help);
-		return o.help ? 0 : GYVE_STATUS_USAGE;
-	}
-	status = gyve_dump_open(&d, argv[1], &o);
-	if (status)
-		return status;
-	if (!d.syms) {
+	if (!r->d.syms) {
 		fprintf(stderr, "gyve: no symbols were found; give them with --symbols ELF\n");
-		gyve_dump_close(&d);
 		return GYVE_STATUS_FAILED;
 	}
-	struct list l = {argc == 3 ? argv[2] : NULL, o.json, 0};
-	gyve_pager_begin(o.json);
-	if (o.json)
-		printf("[");
-	gyve_symtab_each(d.syms, print_symbol, &l);
-	if (o.json)
-		printf("\n]\n");
-	gyve_pager_end();
-	gyve_dump_close(&d);
+	gyve_symtab_each(r->d.syms, print_symbol, &l);
 	return l.n ? 0 : 1;
 }
+
+const struct gyve_dump_cmd gyve_dump_syms = {"syms [OPTION...] DUMP [PART-OF-NAME]", .max = 1, .list = true, .run = syms};

@@ -2,7 +2,7 @@
 #include "config.h"
 
 #include "cmd.h"
-#include "dump_open.h"
+#include "dump_cmd.h"
 
 #include "../base/bytes.h"
 
@@ -285,48 +285,36 @@ static int instructions(struct line *l, uint64_t *gva, const struct fmt *f)
 	return 0;
 }
 
-int gyve_cmd_x(int argc, char **argv)
+static int x(struct gyve_dump_run *r)
 {
-	const char *slash = strchr(argv[0], '/');
-	struct gyve_dump_opts o;
-	struct gyve_dump d;
-	struct fmt f;
+	const char *slash = strchr(r->name, '/');
+	struct line l = {&r->d, r->json, true};
 	struct gyve_err err = {0};
+	struct fmt f;
 	uint64_t gva;
-	int status;
+	int status = 0;
 
-	if (gyve_dump_options(&o, &argc, argv) < 0)
-		return GYVE_STATUS_USAGE;
-	if (o.help || argc < 3) {
-		fprintf(o.help ? stdout : stderr,
-			"usage: gyve x[/FMT] [OPTION...] DUMP ADDRESS...\n"
-			"  FMT: a count, one of x d u o t a c f s i z, one of b h w g: x/8xg x/3i x/s\n%s",
-			gyve_dump_options_help);
-		return o.help ? 0 : GYVE_STATUS_USAGE;
-	}
 	if (gyve_x_format(slash ? slash + 1 : "", &f.count, &f.kind, &f.size) < 0) {
 		fprintf(stderr, "gyve: '%.40s' is no format: a count, one of x d u o t a c f s i z, one of b h w g\n",
 			slash + 1);
 		return GYVE_STATUS_USAGE;
 	}
-	status = gyve_dump_open(&d, argv[1], &o);
-	if (status)
-		return status;
-	struct line l = {&d, o.json, true};
-	gyve_pager_begin(o.json);
-	if (o.json)
-		printf("[");
-	for (int i = 2; i < argc && status == 0; i++) {
-		if (gyve_dump_address(&d, argv[i], &gva, &err) < 0)
+	for (int i = 0; i < r->nwords && status == 0; i++) {
+		if (gyve_dump_address(&r->d, r->words[i], &gva, &err) < 0)
 			status = gyve_say_err(&err, GYVE_STATUS_USAGE);
 		else
 			status = f.kind == 's'   ? strings(&l, &gva, &f)
 				 : f.kind == 'i' ? instructions(&l, &gva, &f)
 						 : values(&l, &gva, &f);
 	}
-	if (o.json)
-		printf("\n]\n");
-	gyve_pager_end();
-	gyve_dump_close(&d);
 	return status;
 }
+
+const struct gyve_dump_cmd gyve_dump_x = {
+	"x[/FMT] [OPTION...] DUMP ADDRESS...\n"
+	"  FMT: a count, one of x d u o t a c f s i z, one of b h w g: x/8xg x/3i x/s",
+	.min = 1,
+	.max = -1,
+	.list = true,
+	.run = x,
+};
