@@ -9,7 +9,7 @@ gdb_extended() {
 
 test_extended_run() {
 	gyve_start "$GUESTS/exitcode"
-	gdb_extended exitcode <<-'IN'
+	gdb_extended exitcode <<-IN
 		break kmain
 		continue
 		continue
@@ -17,14 +17,15 @@ test_extended_run() {
 		run
 		backtrace
 		continue
-		print $_exitcode
+		print \$_exitcode
 		run
 		info breakpoints
+		${MACHINE:+monitor quit}
 	IN
 	expect 'Breakpoint 1, kmain' '\+continue' 'exited with code 052' '\+info threads' 'No threads' '\+run' \
 		'Breakpoint 1, kmain' '\+backtrace' '^#0 +kmain' 'exited with code 052' '\$1 = 42' '\+run' 'Breakpoint 1, kmain' \
 		'already hit 1 time'
-	gyve_ends 0 # the last run was killed by gdb, at its end
+	gyve_ends 0 # the last run was killed by gdb, at its end; a serial line has none, so there it is told
 }
 
 # The status of the last run, when the client goes.

@@ -8,7 +8,7 @@ arch=${2:-x86_64}
 mkdir -p "$out"
 if [ "$(uname -m)" = "$arch" ]; then cc=${GUEST_CC:-gcc}; else cc=${GUEST_CC:-$arch-linux-gnu-gcc}; fi
 flags=(-std=gnu11 -ffreestanding -g -O0 -Wall -Wextra -Werror -mgeneral-regs-only -mcmodel=small
-	-fno-pic -fno-stack-protector -fno-asynchronous-unwind-tables)
+	-fno-pic -fno-stack-protector -fno-asynchronous-unwind-tables -fno-unwind-tables)
 case $arch in
 x86_64) flags+=(-m64 -mno-red-zone -fcf-protection=none) suffix='' ;;
 aarch64) flags+=(-mstrict-align -mno-outline-atomics) suffix=_a64 ;;
