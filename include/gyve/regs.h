@@ -14,8 +14,8 @@ enum {
 	GYVE_REGS_DEBUG = 8,
 	GYVE_REGS_EVENTS = 16,
 	GYVE_REGS_ALL = 31,
-	/* parts of those above that can be had alone: aarch64, where each register costs an ioctl; MMU also on x86_64, where MSRs
-	 * are one more */
+	/* parts of those above that can be had alone: on aarch64, where each register costs an ioctl; MMU on x86_64, too, where
+	 * MSRs are one more */
 	GYVE_REGS_PC = 32,       /**< pc and pstate */
 	GYVE_REGS_PC_ONLY = 256, /**< to be read, not to be changed */
 	GYVE_REGS_MSR = 128,     /**< x86_64: the MSRs of msr[]; fetched only for themselves */

@@ -2,8 +2,9 @@
  *	put MY-ADDRESS PEER PORT BYTES [OPTION...]	connect, send the pattern
  *	get MY-ADDRESS PEER PORT BYTES [OPTION...]	connect, receive the pattern, which has to be all of it
  *	echo MY-ADDRESS PORT [OPTION...]		wait for a connection, send back what comes
- * OPTION: plain (no checksum offload, no merged buffers). Byte i of the pattern is a function of i % PERIOD. Exit code 0: well.
-*/
+ * OPTION: plain (no checksum offload, no merged buffers). Byte i of the pattern is a function of i % PERIOD.
+ * Exit code 0: it went well.
+ */
 #include "net_guest.h"
 
 enum { PERIOD = 65528, BUFFER = 2048, SLOTS = 64, HEADERS = 14 + 20 + 20, WINDOW_SIZE = 65000, ECHO_MAX = 1460 };

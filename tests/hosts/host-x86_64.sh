@@ -42,7 +42,7 @@ add_libraries() {
 	done < <(find "$1" -type f -perm -u+x -exec grep -ahoE 'lib(archive|capstone|kdumpfile)\.so\.[0-9]+' {} + 2>/dev/null | sort -u)
 	{
 		printf '\t%s\n' ${late[@]+"${late[@]}"}
-		find "$1" ${late[@]+"${late[@]}"} -type f -perm -u+r -exec ldd {} + 2>/dev/null
+		find -L "$1" ${late[@]+"${late[@]}"} -type f -perm -u+r -exec ldd {} + 2>/dev/null
 	} | grep -oE '(=> |^[[:space:]]+)/[^ ]+' | grep -oE '/.*' | sort -u |
 		while IFS= read -r library; do
 			[ -e "$2$library" ] || { mkdir -p "$2$(dirname "$library")" && cp -L "$library" "$2$library"; }
