@@ -94,6 +94,16 @@ struct gyve_core_open {
 
 enum { GYVE_CORE_ABSENT, GYVE_CORE_ZERO, GYVE_CORE_STORED }; /* page states */
 
+/** What a Linux guest said of itself (VMCOREINFO). */
+struct gyve_core_linux {
+	bool there;
+	char release[128]; /**< "6.1.0-50-cloud-amd64" */
+	bool offset_known;
+	uint64_t offset; /**< what KASLR added to the addresses of vmlinux */
+	uint8_t build_id[GYVE_BUILD_ID_MAX];
+	unsigned build_id_len; /**< 0 unknown */
+};
+
 struct gyve_core {
 	enum gyve_core_kind kind;
 	char format[64]; /**< in words */
@@ -104,6 +114,7 @@ struct gyve_core {
 	bool is_virtual;        /**< its addresses are virtual ones (a core of a process): "physical" means those */
 	bool has_info;
 	struct gyve_core_info info;
+	struct gyve_core_linux guest_linux;
 	struct gyve_memmap map;
 	struct gyve_mem phys;
 	char *warnings; /**< lines: what is damaged or missing; NULL none */

@@ -8,6 +8,22 @@ struct gyve_symtab;
 struct gyve_expr_env; /* gyve/unwind.h */
 /** Load symbols from an ELF in memory (copied as needed). bias is added to every address. */
 int gyve_symtab_create(struct gyve_symtab **ret, const void *elf, size_t size, uint64_t bias, struct gyve_err *err);
+/** The same without a copy: elf stays as it is, GYVE_SYM_TAIL readable zeros behind it included, until t is destroyed. */
+int gyve_symtab_borrow(struct gyve_symtab **ret, const void *elf, size_t size, uint64_t bias, struct gyve_err *err);
+enum { GYVE_SYM_TAIL = 64 };
+/** Keep what is worked out of a big ELF in the user's cache directory, and look there first. key: the build id in hex, which
+ * becomes part of a file's name. Before the first question. */
+void gyve_symtab_keep_index(struct gyve_symtab *t, const char *key);
+/** Call frame information for what t has none of: from another file of the same program (borrowed until t is destroyed). */
+void gyve_symtab_add_frames(struct gyve_symtab *t, const void *elf, size_t size);
+/** What an ELF says about its debug information. name: of the file that has it (.gnu_debuglink), empty: not said. */
+struct gyve_debug_link {
+	bool has_debug, has_symbols;
+	char name[256];
+	uint32_t crc; /**< of that file's bytes: gyve_debug_crc() */
+};
+void gyve_debug_link(const void *elf, size_t size, struct gyve_debug_link *ret);
+uint32_t gyve_debug_crc(const void *data, size_t size);
 void gyve_symtab_destroy(struct gyve_symtab *t);
 /** "name+0x12 (file.c:34)" or "0x..." when unknown. Returns length as snprintf. t may be NULL. */
 int gyve_symtab_format(const struct gyve_symtab *t, uint64_t addr, char *buf, size_t size);

@@ -23,6 +23,14 @@ int gyve_write_all(int fd, const void *buf, size_t len)
 	return 0;
 }
 
+/* Bytes that are mapped for a file of this size: some zeros behind its end, always. */
+static size_t mapped_size(size_t size)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+
+	return (size + GYVE_FILE_TAIL + page - 1) / page * page;
+}
+
 int gyve_file_map(const char *path, const uint8_t **data, size_t *size, struct gyve_err *err)
 {
 	/* O_NONBLOCK: what is not a regular file is refused below, not waited for. */
@@ -34,9 +42,15 @@ int gyve_file_map(const char *path, const uint8_t **data, size_t *size, struct g
 		return gyve_err_set(err, -EINVAL, "%s: not a regular file", path);
 	void *p = NULL;
 	if (st.st_size) {
-		p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+		/* Beyond its last page a file has nothing that could be read: zeros lie there first, the file over them. */
+		p = mmap(NULL, mapped_size((size_t)st.st_size), PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 		if (p == MAP_FAILED)
 			return gyve_err_set(err, -errno, "%s: %s", path, strerror(errno));
+		if (mmap(p, (size_t)st.st_size, PROT_READ, MAP_PRIVATE | MAP_FIXED, fd, 0) == MAP_FAILED) {
+			int ret = gyve_err_set(err, -errno, "%s: %s", path, strerror(errno));
+			munmap(p, mapped_size((size_t)st.st_size));
+			return ret;
+		}
 	}
 	*data = p;
 	*size = (size_t)st.st_size;
@@ -46,5 +60,5 @@ int gyve_file_map(const char *path, const uint8_t **data, size_t *size, struct g
 void gyve_file_unmap(const uint8_t *data, size_t size)
 {
 	if (data)
-		munmap((void *)(uintptr_t)data, size);
+		munmap((void *)(uintptr_t)data, mapped_size(size));
 }

@@ -52,7 +52,13 @@ static void print_text(struct gyve_dump *d, const char *path)
 			printf("image %s%s%s, loaded with offset 0x%" PRIx64 ", entry 0x%" PRIx64 "\n", i->image,
 			       *id ? ", build id " : "", id, i->bias, i->entry);
 	}
-	printf("symbols: %s\n", d->symbols ? d->symbols : "none found (--symbols ELF)");
+	if (c->guest_linux.there)
+		printf("Linux %s, moved by 0x%" PRIx64 "%s\n", c->guest_linux.release, c->guest_linux.offset,
+		       c->guest_linux.offset_known ? "" : " (not said)");
+	printf("symbols: %s", d->image.path ? d->image.path : "none found (--symbols ELF)");
+	if (d->debug.path)
+		printf(", %s", d->debug.path);
+	printf("\n");
 	for (size_t k = 0; k < c->map.n; k++) {
 		if (k == 20 && c->map.n > 24) {
 			printf("... and %zu more\n", c->map.n - k);
@@ -90,7 +96,9 @@ static void print_json(struct gyve_dump *d, const char *path)
 	json_pair("writer", i->writer);
 	build_id_text(i, id);
 	json_pair("build_id", id);
-	json_pair("symbols", d->symbols ? d->symbols : "");
+	json_pair("symbols", d->image.path ? d->image.path : "");
+	json_pair("debug_file", d->debug.path ? d->debug.path : "");
+	json_pair("linux", c->guest_linux.release);
 	printf("  \"when\": %" PRId64 ", \"bias\": %" PRIu64 ", \"entry\": %" PRIu64 ", \"stopped_cpu\": %u,\n", i->when,
 	       i->bias, i->entry, i->stop_cpu);
 	printf("  \"system_registers\": %s, \"virtual\": %s, \"memory_bytes\": %" PRIu64 ", \"stored_bytes\": %" PRIu64 ",\n",

@@ -67,10 +67,10 @@ static void check_image(struct report *r)
 	uint64_t same = 0, other = 0;
 	uint8_t buf[4096];
 
-	if (!d->symbols)
+	if (!d->image.data)
 		tell(r, true, "symbols", "none to compare with");
-	else if (!elf || gyve_elf_parse(elf, d->elf, d->elf_size, NULL) < 0)
-		tell(r, true, "symbols", "%s cannot be compared", d->symbols);
+	else if (!elf || gyve_elf_parse(elf, d->image.data, d->image.size, NULL) < 0)
+		tell(r, true, "symbols", "%s cannot be compared", d->image.path);
 	else {
 		for (unsigned i = 0; i < elf->nsegs; i++) {
 			const struct gyve_segment *s = &elf->seg[i];
@@ -79,14 +79,14 @@ static void check_image(struct report *r)
 			for (uint64_t at = 0; at < s->filesz && at < 4 << 20; at += sizeof(buf)) {
 				size_t n = s->filesz - at < sizeof(buf) ? (size_t)(s->filesz - at) : sizeof(buf);
 				ssize_t got = gyve_target_read(&d->target, d->cpu, s->vaddr + d->bias + at, buf, n, NULL);
-				if (got == (ssize_t)n && memcmp(buf, d->elf + s->offset + at, n) == 0)
+				if (got == (ssize_t)n && memcmp(buf, d->image.data + s->offset + at, n) == 0)
 					same++;
 				else
 					other++;
 			}
 		}
 		tell(r, same >= other, "symbols", "%s: %" PRIu64 " of %" PRIu64 " pages of code are the same in memory",
-		     d->symbols, same, same + other);
+		     d->image.path, same, same + other);
 	}
 	free(elf);
 }

@@ -1,21 +1,21 @@
 /* A dump opened for a command: options, symbols, addresses. */
 #include "dump_open.h"
 
-#include "../base/io.h"
 #include "cmd.h"
-#include "gyve/loader.h"
+#include "dump_symbols.h"
 
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
-#include <libgen.h>
 #include <stdlib.h>
 #include <string.h>
 
 const char gyve_dump_options_help[] =
 	"  --json            machine-readable output\n"
 	"  --cpu N           look through vCPU N [the one that stopped]\n"
-	"  --symbols ELF     symbols from ELF [the image the dump names, by build id beside the dump or in /usr/lib/debug]\n"
+	"  --symbols ELF     symbols from ELF [the image the dump names, by build id beside the dump or in the debug "
+	"directory]\n"
+	"  --debug-dir DIR   where debug files are: .build-id/..., and below the images' directories [/usr/lib/debug]\n"
 	"  --bias ADDRESS    what to add to the symbols' addresses [as the dump says]\n"
 	"  --raw gpa=ADDRESS[,arch=NAME]  the file is bare memory from ADDRESS on\n"
 	"  --find-tables     the dump has no system registers: look for page tables that map the pc and the stack\n"
@@ -64,6 +64,12 @@ static int set_symbols(struct gyve_dump_opts *o, const char *value)
 	return 0;
 }
 
+static int set_debug_dir(struct gyve_dump_opts *o, const char *value)
+{
+	o->debug_dir = value;
+	return 0;
+}
+
 static int set_bias(struct gyve_dump_opts *o, const char *value)
 {
 	o->bias_given = true;
@@ -94,7 +100,9 @@ static const struct {
 	const char *name;
 	int (*set)(struct gyve_dump_opts *o, const char *value);
 } with_value[] = {
-	{"--symbols", set_symbols}, {"--bias", set_bias}, {"--raw", set_raw}, {"--cpu", set_cpu}, {"--reg", set_reg},
+	{"--symbols", set_symbols}, {"--debug-dir", set_debug_dir},
+	{"--bias", set_bias},       {"--raw", set_raw},
+	{"--cpu", set_cpu},         {"--reg", set_reg},
 };
 
 /* 1: taken, *i moved behind it; 0: not ours. */
@@ -143,96 +151,6 @@ int gyve_dump_options(struct gyve_dump_opts *o, int *argc, char **argv)
 	return 0;
 }
 
-/* --- symbols */
-
-enum match { NO_FILE, MISMATCH, MATCH };
-
-static enum match try_symbols(struct gyve_dump *d, const char *path)
-{
-	const struct gyve_core_info *info = &d->core->info;
-	uint8_t id[GYVE_BUILD_ID_MAX];
-	const uint8_t *data;
-	size_t size;
-	ssize_t n;
-
-	if (gyve_file_map(path, &data, &size, NULL) < 0)
-		return NO_FILE;
-	if (size < 20 || memcmp(data, "\177ELF", 4) != 0) {
-		gyve_file_unmap(data, size);
-		return NO_FILE;
-	}
-	n = gyve_elf_build_id(data, size, id, sizeof(id));
-	d->elf = data;
-	d->elf_size = size;
-	free(d->symbols);
-	d->symbols = strdup(path);
-	if (info->build_id_len && (n != (ssize_t)info->build_id_len || memcmp(id, info->build_id, (size_t)n) != 0))
-		return MISMATCH;
-	return MATCH;
-}
-
-static void drop(struct gyve_dump *d)
-{
-	if (d->elf)
-		gyve_file_unmap(d->elf, d->elf_size);
-	d->elf = NULL;
-	free(d->symbols);
-	d->symbols = NULL;
-}
-
-static bool search_symbols(struct gyve_dump *d, const char *dump)
-{
-	const struct gyve_core_info *info = &d->core->info;
-	char path[2200], *copy = strdup(dump), hex[2 * GYVE_BUILD_ID_MAX + 1] = "";
-	const char *base = strrchr(info->image, '/'), *dir = copy ? dirname(copy) : ".";
-	enum match m = NO_FILE;
-
-	for (unsigned i = 0; i < info->build_id_len; i++)
-		sprintf(hex + 2 * i, "%02x", info->build_id[i]);
-	for (int i = 0; i < 4 && m != MATCH; i++) {
-		if (i == 0)
-			snprintf(path, sizeof(path), "%s", info->image);
-		else if (i == 1)
-			snprintf(path, sizeof(path), "%s/%s", dir, base ? base + 1 : info->image);
-		else if (!*hex)
-			break;
-		else
-			snprintf(path, sizeof(path), "%s/.build-id/%.2s/%s.debug", i == 2 ? dir : "/usr/lib/debug", hex,
-				 hex + 2);
-		m = *info->image || i >= 2 ? try_symbols(d, path) : NO_FILE;
-		if (m == MISMATCH) {
-			fprintf(stderr, "gyve: %s has another build id than the dump's image: not used\n", path);
-			drop(d);
-		}
-	}
-	free(copy);
-	return m == MATCH;
-}
-
-static int load_symbols(struct gyve_dump *d, const char *dump, const struct gyve_dump_opts *o)
-{
-	struct gyve_err err = {0};
-	bool found;
-
-	if (o->symbols) {
-		enum match m = try_symbols(d, o->symbols);
-		if (m == NO_FILE) {
-			fprintf(stderr, "gyve: %s: no ELF file that can be read\n", o->symbols);
-			return GYVE_STATUS_FAILED;
-		}
-		if (m == MISMATCH)
-			fprintf(stderr, "gyve: %s has another build id than the dump's image: names may be wrong\n",
-				o->symbols);
-		found = true;
-	} else {
-		found = search_symbols(d, dump);
-	}
-	d->bias = o->bias_given ? o->bias : d->core->info.bias;
-	if (found && gyve_symtab_create(&d->syms, d->elf, d->elf_size, d->bias, &err) < 0)
-		fprintf(stderr, "gyve: %s: %s\n", d->symbols, err.text);
-	return 0;
-}
-
 int gyve_dump_open(struct gyve_dump *d, const char *path, const struct gyve_dump_opts *o)
 {
 	struct gyve_core_open open = o->open;
@@ -246,11 +164,13 @@ int gyve_dump_open(struct gyve_dump *d, const char *path, const struct gyve_dump
 		return gyve_say_err(&err, GYVE_STATUS_FAILED);
 	for (char *w = d->core->warnings, *nl; w && (nl = strchr(w, '\n')); w = nl + 1)
 		fprintf(stderr, "gyve: %s: %.*s\n", path, (int)(nl - w), w);
-	ret = load_symbols(d, path, o);
-	if (ret == 0 && gyve_target_post(&d->target, d->core, d->syms, d->symbols) < 0) {
+	ret = gyve_dump_find_symbols(d, path, o) ? 0 : GYVE_STATUS_FAILED;
+	if (ret == 0 && gyve_target_post(&d->target, d->core, NULL, d->image.path) < 0) {
 		gyve_err_set(&err, -ENOMEM, "no memory");
 		ret = gyve_say_err(&err, GYVE_STATUS_FAILED);
 	}
+	if (ret == 0)
+		gyve_dump_load_symbols(d, o);
 	d->cpu = o->cpu_given ? o->cpu : d->core->info.stop_cpu;
 	if (ret == 0 && d->cpu >= d->core->ncpus) {
 		gyve_err_set(&err, -EINVAL, "there is no vCPU %u, the dump has %u", d->cpu, d->core->ncpus);
@@ -265,8 +185,7 @@ void gyve_dump_close(struct gyve_dump *d)
 {
 	if (d->target.ops)
 		gyve_target_deinit(&d->target);
-	gyve_symtab_destroy(d->syms);
-	drop(d);
+	gyve_dump_drop_symbols(d);
 	gyve_core_close(d->core);
 	memset(d, 0, sizeof(*d));
 }

@@ -8,7 +8,8 @@
 
 struct gyve_dump_opts {
 	bool json, writable, help;
-	const char *symbols; /**< NULL: look for them */
+	const char *symbols;   /**< NULL: look for them */
+	const char *debug_dir; /**< NULL: /usr/lib/debug */
 	uint64_t bias;
 	bool bias_given;
 	unsigned cpu;
@@ -18,15 +19,22 @@ struct gyve_dump_opts {
 	unsigned nregs;
 };
 
+/** An ELF file, mapped. */
+struct gyve_elf_file {
+	const uint8_t *data; /**< NULL: there is none */
+	size_t size;
+	char *path;
+	uint8_t id[GYVE_BUILD_ID_MAX];
+	unsigned id_len; /**< 0: it has no build id */
+};
+
 struct gyve_dump {
 	struct gyve_core *core;
 	struct gyve_target target;
 	struct gyve_symtab *syms;
-	char *symbols; /**< the file they are from; NULL none */
-	const uint8_t *elf;
-	size_t elf_size;
-	uint64_t bias; /**< of the symbols */
-	unsigned cpu;  /**< whose view: --cpu, or the one that stopped */
+	struct gyve_elf_file image, debug; /**< the program; its debug information, if that is another file */
+	uint64_t bias;                     /**< of the symbols */
+	unsigned cpu;                      /**< whose view: --cpu, or the one that stopped */
 };
 
 /** The options' text for --help. */

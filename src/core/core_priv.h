@@ -61,6 +61,8 @@ int core_a64_prstatus(struct gyve_regs *r, const uint8_t *desc, size_t len);
 int core_a64_fpregs(struct gyve_regs *r, const uint8_t *desc, size_t len);
 int core_a64_tls(struct gyve_regs *r, const uint8_t *desc, size_t len);
 
+int core_vmcoreinfo(struct gyve_core *core, const uint8_t *desc, size_t len);
+
 /* Our own notes (note_gyve.c). */
 void core_gyve_values(struct core_buf *b, const struct gyve_core_source *src, unsigned cpu);
 void core_gyve_regs(struct core_buf *b, const struct gyve_arch *arch, const struct gyve_regs *r, unsigned cpu);

@@ -162,6 +162,8 @@ static int take(struct pass *p, const struct note *n)
 		return gyve(p, n);
 	if (owned(n, "QEMU"))
 		return n->type == NOTE_QEMU ? qemu(p, n) : 0;
+	if (owned(n, "VMCOREINFO"))
+		return core_vmcoreinfo(p->core, n->desc, n->len);
 	if (owned(n, "CORE") && n->type == NOTE_PRSTATUS)
 		return prstatus(p, n);
 	if (owned(n, "CORE") && n->type == NOTE_FPREGSET)

@@ -16,16 +16,11 @@ enum {
 	MAX_RANGES = 1 << 22, /* of all units */
 };
 
-struct unit {
-	uint64_t start, end;
-	Dwarf_Off die;
-};
-
 struct gyve_dw {
 	Dwarf *dbg;
 	const uint8_t *program; /* .debug_line as it is in the file; NULL: compressed */
 	size_t program_len;
-	struct unit *units; /* sorted by start */
+	struct gyve_dw_unit *units; /* sorted by start */
 	size_t nunits, max;
 };
 
@@ -35,14 +30,14 @@ static bool add_unit(struct gyve_dw *d, uint64_t start, uint64_t end, Dwarf_Off 
 {
 	if (d->nunits == d->max) {
 		size_t max = d->max ? 2 * d->max : 64;
-		struct unit *p = max <= MAX_RANGES ? reallocarray(d->units, max, sizeof(*p)) : NULL;
+		struct gyve_dw_unit *p = max <= MAX_RANGES ? reallocarray(d->units, max, sizeof(*p)) : NULL;
 		if (!p)
 			return false;
 		d->units = p;
 		d->max = max;
 	}
 	if (start < end)
-		d->units[d->nunits++] = (struct unit){start, end, die};
+		d->units[d->nunits++] = (struct gyve_dw_unit){start, end, die};
 	return true;
 }
 
@@ -59,7 +54,7 @@ static bool add_ranges(struct gyve_dw *d, Dwarf_Die *die)
 
 static int by_start(const void *va, const void *vb)
 {
-	const struct unit *a = va, *b = vb;
+	const struct gyve_dw_unit *a = va, *b = vb;
 
 	return a->start != b->start ? (a->start < b->start ? -1 : 1) : 0;
 }
@@ -81,6 +76,14 @@ static void read_units(struct gyve_dw *d)
 		qsort(d->units, d->nunits, sizeof(*d->units), by_start);
 }
 
+/* The offset may be from an index file: it has to be that of a unit's first DIE. */
+static bool unit_at(struct gyve_dw *d, Dwarf_Off off, Dwarf_Die *ret)
+{
+	Dwarf_Die unit;
+
+	return dwarf_offdie(d->dbg, off, ret) && dwarf_diecu(ret, &unit, NULL, NULL) && dwarf_dieoffset(&unit) == off;
+}
+
 static bool find_unit(struct gyve_dw *d, uint64_t addr, Dwarf_Die *ret)
 {
 	size_t lo = 0, hi = d->nunits;
@@ -94,7 +97,7 @@ static bool find_unit(struct gyve_dw *d, uint64_t addr, Dwarf_Die *ret)
 	}
 	for (size_t i = lo, n = 0; i-- > 0 && n < DW_DEPTH; n++)
 		if (addr < d->units[i].end)
-			return dwarf_offdie(d->dbg, d->units[i].die, ret) != NULL;
+			return unit_at(d, d->units[i].die, ret);
 	return false;
 }
 
@@ -311,16 +314,44 @@ static bool is_bounded(struct gyve_dw *d, Elf *elf)
 	return lines;
 }
 
-struct gyve_dw *gyve_dw_create(Elf *elf)
+static struct gyve_dw *open_dwarf(Elf *elf)
 {
 	struct gyve_dw *d = calloc(1, sizeof(*d));
 
-	if (d && is_bounded(d, elf) && (d->dbg = dwarf_begin_elf(elf, DWARF_C_READ, NULL))) {
-		read_units(d);
+	if (d && is_bounded(d, elf) && (d->dbg = dwarf_begin_elf(elf, DWARF_C_READ, NULL)))
 		return d;
-	}
 	free(d);
 	return NULL;
+}
+
+struct gyve_dw *gyve_dw_create(Elf *elf)
+{
+	struct gyve_dw *d = open_dwarf(elf);
+
+	if (d)
+		read_units(d);
+	return d;
+}
+
+struct gyve_dw *gyve_dw_create_known(Elf *elf, const struct gyve_dw_unit *units, size_t n)
+{
+	struct gyve_dw_unit *copy = malloc(n * sizeof(*copy) + 1);
+	struct gyve_dw *d = copy ? open_dwarf(elf) : NULL;
+
+	if (!d) {
+		free(copy);
+		return NULL;
+	}
+	memcpy(copy, units, n * sizeof(*copy));
+	d->units = copy;
+	d->nunits = d->max = n;
+	return d;
+}
+
+const struct gyve_dw_unit *gyve_dw_units(const struct gyve_dw *d, size_t *n)
+{
+	*n = d ? d->nunits : 0;
+	return d ? d->units : NULL;
 }
 
 void gyve_dw_destroy(struct gyve_dw *d)

@@ -10,6 +10,14 @@ struct gyve_dw;
 
 /** Debug information of elf (borrowed until destroyed). NULL: it has none that can be read. */
 struct gyve_dw *gyve_dw_create(Elf *elf);
+/** Addresses of a unit, [start, end), and where its DIE is. */
+struct gyve_dw_unit {
+	uint64_t start, end, die;
+};
+/** The same with the table of units as gyve_dw_units() told it of this file (copied, not trusted). */
+struct gyve_dw *gyve_dw_create_known(Elf *elf, const struct gyve_dw_unit *units, size_t n);
+/** That table, sorted by start. d may be NULL. Borrowed until destroyed. */
+const struct gyve_dw_unit *gyve_dw_units(const struct gyve_dw *d, size_t *n);
 void gyve_dw_destroy(struct gyve_dw *d);
 /** Text "file.c:34" of addr. Returns its length as snprintf, or -ENOENT. d may be NULL. */
 int gyve_dw_line(struct gyve_dw *d, uint64_t addr, char *buf, size_t size);

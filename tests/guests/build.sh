@@ -14,10 +14,10 @@ x86_64) flags+=(-m64 -mno-red-zone -fcf-protection=none) suffix='' ;;
 aarch64) flags+=(-mstrict-align -mno-outline-atomics) suffix=_a64 ;;
 *) echo "build.sh: no samples for $arch" >&2 && exit 2 ;;
 esac
-link=(-nostdlib -static -no-pie -Wl,--build-id=none -Wl,-z,max-page-size=4096 -Wl,-z,noexecstack -Wl,--no-warn-rwx-segments)
+link=(-nostdlib -static -no-pie -Wl,-z,max-page-size=4096 -Wl,-z,noexecstack -Wl,--no-warn-rwx-segments)
 
 # guest NAME SOURCE [FLAG...]: made anew when anything here is newer. $script and $start_file: other than usual
-script= start_file=
+script= script_dir= start_file= build_id=
 guest() {
 	local name=$1 source=$here/$2 start=()
 	shift 2
@@ -25,7 +25,7 @@ guest() {
 	case $source in *.c) start=("$here/${start_file:-start$suffix.S}") ;; esac
 	[ "$start_file" != none ] || start=()
 	# beside the real sources: gdb finds them, whatever directory this runs in
-	"$cc" "${flags[@]}" "$@" "${link[@]}" -T "$here/${script:-guest$suffix.ld}" "${start[@]}" "$source" -o "$out/$name.new"
+	"$cc" "${flags[@]}" "$@" "${link[@]}" -Wl,--build-id="${build_id:-none}" -T "${script_dir:-$here}/${script:-guest$suffix.ld}" "${start[@]}" "$source" -o "$out/$name.new"
 	mv "$out/$name.new" "$out/$name"
 }
 
@@ -102,3 +102,8 @@ guest highmem_5_all highmem.c -DGIBS=5 -DSTEP=4096 -O1
 for how in pf ud port mmio jump stack; do
 	guest crash_$how crash.c -DCRASH_"$(printf %s $how | tr a-z A-Z)"
 done
+# with a build id
+sed 's|^\t/DISCARD/|\t.note.gnu.build-id : { *(.note.gnu.build-id) } :data :note\n&|; s|^\tdata PT_LOAD.*|&\n\tnote PT_NOTE FLAGS(4);|' \
+	"$here/guest.ld" >"$out/.id.ld"
+script_dir=$out script=.id.ld build_id=sha1 guest crash_id crash.c -DCRASH_PF
+rm "$out/.id.ld"

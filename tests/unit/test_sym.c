@@ -253,12 +253,132 @@ static void test_flipped(void **state)
 	free(copy);
 }
 
+/* --- the index */
+
+static char cache[] = "/tmp/gyve-test-sym.XXXXXX";
+
+static void index_path(char *buf, size_t size)
+{
+	snprintf(buf, size, "%s/gyve/symbols-cafe-%zu", cache, image_len);
+}
+
+/* What symbols and lines say, with an index kept under this key. */
+static void ask(const char *key, char *text, size_t size)
+{
+	struct gyve_source source[4];
+	struct gyve_symtab *t;
+	uint64_t addr;
+
+	assert_int_equal(gyve_symtab_create(&t, image, image_len, 0x10000, NULL), 0);
+	if (key)
+		gyve_symtab_keep_index(t, key);
+	assert_int_equal(gyve_symtab_lookup(t, "gyve_test_landmark", &addr), 0);
+	gyve_symtab_format(t, addr + 1, text, size);
+	if (has_section(".debug_line")) {
+		assert_int_equal(gyve_symtab_sources(t, addr + 1, source, 4), 1);
+		assert_string_equal(source[0].function, "gyve_test_landmark");
+	}
+	gyve_symtab_destroy(t);
+}
+
+static size_t read_index(uint8_t **ret)
+{
+	char path[128];
+	struct stat st;
+	FILE *f;
+
+	index_path(path, sizeof(path));
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+	*ret = malloc((size_t)st.st_size);
+	f = fopen(path, "rb");
+	assert_non_null(f);
+	assert_int_equal(fread(*ret, 1, (size_t)st.st_size, f), st.st_size);
+	fclose(f);
+	return (size_t)st.st_size;
+}
+
+static void write_index(const uint8_t *data, size_t len)
+{
+	char path[128];
+	FILE *f;
+
+	index_path(path, sizeof(path));
+	unlink(path);
+	f = fopen(path, "wb");
+	assert_non_null(f);
+	assert_int_equal(fwrite(data, 1, len, f), len);
+	fclose(f);
+	chmod(path, 0600);
+}
+
+/* Kept, used, refused when it is not what was written, and then written anew. */
+static void test_index(void **state)
+{
+	char want[256], text[256], path[128];
+	uint8_t *good, *again;
+	size_t len;
+
+	(void)state;
+	assert_non_null(mkdtemp(cache));
+	setenv("XDG_CACHE_HOME", cache, 1);
+	index_path(path, sizeof(path));
+	ask(NULL, want, sizeof(want));
+	assert_int_not_equal(access(path, F_OK), 0);
+	ask("../cafe", text, sizeof(text)); /* a key is no path */
+	ask("cafe", text, sizeof(text));
+	assert_string_equal(text, want);
+	len = read_index(&good);
+	ask("cafe", text, sizeof(text));
+	assert_string_equal(text, want);
+	for (unsigned k = 0; k < 40; k++) {
+		uint8_t *bad = malloc(len + 1);
+		memcpy(bad, good, len);
+		bad[len] = 0;
+		size_t n = k == 0 ? 0 : k == 1 ? 10 : k == 2 ? len - 1 : k == 3 ? len + 1 : len;
+		if (n == len)
+			bad[k < 30 ? 2 * k : k * (len / 41)] ^= 1;
+		write_index(bad, n);
+		ask("cafe", text, sizeof(text));
+		assert_string_equal(text, want);
+		assert_int_equal(read_index(&again), len);
+		assert_memory_equal(again, good, len);
+		free(again);
+		free(bad);
+	}
+	free(good);
+	/* what others can write is not read */
+	assert_int_equal(chmod(path, 0666), 0);
+	ask("cafe", text, sizeof(text));
+	assert_string_equal(text, want);
+	read_index(&again);
+	free(again);
+	unlink(path);
+	snprintf(path, sizeof(path), "%s/gyve", cache);
+	assert_int_equal(rmdir(path), 0); /* nothing else is there */
+	assert_int_equal(rmdir(cache), 0);
+}
+
+static void test_debug_link(void **state)
+{
+	struct gyve_debug_link link;
+
+	(void)state;
+	assert_int_equal(gyve_debug_crc("123456789", 9), 0xcbf43926);
+	gyve_debug_link(image, image_len, &link);
+	assert_int_equal(link.has_debug, has_section(".debug_line"));
+	assert_string_equal(link.name, "");
+	gyve_debug_link("nothing of that kind", 20, &link);
+	assert_false(link.has_debug || link.has_symbols);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_lookup_and_format), cmocka_unit_test(test_unknown_and_short_buffers),
 		cmocka_unit_test(test_which_symbol),      cmocka_unit_test(test_truncated),
-		cmocka_unit_test(test_flipped),
+		cmocka_unit_test(test_flipped),           cmocka_unit_test(test_index),
+		cmocka_unit_test(test_debug_link),
 	};
 	return cmocka_run_group_tests(tests, setup, NULL);
 }

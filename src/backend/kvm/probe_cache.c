@@ -1,14 +1,11 @@
 /* The probe's answers, kept for as long as they are sure to be true: one boot of one kernel, one /dev/kvm. */
 #include "probe.h"
 
-#include "../../base/io.h"
+#include "../../base/cache.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stddef.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
@@ -92,59 +89,25 @@ static bool make_key(char *buf, size_t size)
 	return n > 0 && (size_t)n < size;
 }
 
-/* create: also its directories. */
-static bool make_path(char *buf, size_t size, bool create)
-{
-	const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
-	int n;
-
-	if (cache && *cache == '/')
-		n = snprintf(buf, size, "%s/gyve", cache);
-	else if (home && *home == '/')
-		n = snprintf(buf, size, "%s/.cache/gyve", home);
-	else
-		return false;
-	if (n < 0 || (size_t)n + 16 > size)
-		return false;
-	for (char *p = buf + 1; create && (p = strchr(p, '/')); p++) {
-		*p = '\0';
-		mkdir(buf, 0700);
-		*p = '/';
-	}
-	if (create)
-		mkdir(buf, 0700);
-	strcat(buf, "/probe");
-	return true;
-}
-
 bool probe_cache_load(struct gyve_host_caps *caps)
 {
 	char path[4096], key[KEY_MAX], text[FILE_MAX];
-	struct stat st;
 
-	if (!make_key(key, sizeof(key)) || !make_path(path, sizeof(path), false))
+	if (!make_key(key, sizeof(key)) || !gyve_cache_path(path, sizeof(path), "probe", false))
 		return false;
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	int fd = gyve_cache_open(path);
 	if (fd < 0)
 		return false;
-	/* somebody else's file may be anything */
-	ssize_t n = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_uid == geteuid() ? read(fd, text, sizeof(text)) : -1;
+	ssize_t n = read(fd, text, sizeof(text));
 	close(fd);
 	return n > 0 && probe_cache_parse(text, (size_t)n, key, caps);
 }
 
 void probe_cache_store(const struct gyve_host_caps *caps)
 {
-	char path[4096], new[4096 + 16], key[KEY_MAX], text[FILE_MAX];
+	char path[4096], key[KEY_MAX], text[FILE_MAX];
 
-	if (!make_key(key, sizeof(key)) || !make_path(path, sizeof(path), true))
+	if (!make_key(key, sizeof(key)) || !gyve_cache_path(path, sizeof(path), "probe", true))
 		return;
-	size_t n = probe_cache_format(text, sizeof(text), key, caps);
-	snprintf(new, sizeof(new), "%s.XXXXXX", path);
-	int fd = mkstemp(new);
-	if (fd < 0)
-		return;
-	int r = gyve_write_all(fd, text, n);
-	if (close(fd) < 0 || r < 0 || rename(new, path) < 0)
-		unlink(new);
+	gyve_cache_store(path, text, probe_cache_format(text, sizeof(text), key, caps));
 }

@@ -1,0 +1,72 @@
+# shellcheck shell=bash
+# Where the symbols of a dump are found: by build id, split off, beside the dump, in a directory of debug files.
+only_machine_tests aarch64
+
+says() {
+	local regex=$1
+	shift
+	"$GYVE" "$@" >"$T/said" 2>"$T/said.err" || fail "gyve $1: status $?: $(head -n 1 "$T/said.err")"
+	grep -qE -- "$regex" "$T/said" || fail "gyve $1 has no /$regex/: $(head -n 2 "$T/said")"
+}
+
+# $T/core, of an image that is no longer where it was: $T/kept/GUEST
+dump_and_move() { # GUEST
+	mkdir -p "$T/kept" "$T/then" "$T/now"
+	cp "$GUESTS/$1" "$T/then/$1"
+	gyve_run 124 --dump "$T/now/core" "$T/then/$1"
+	mv "$T/then/$1" "$T/kept/$1"
+	"$GYVE" bt "$T/now/core" >"$T/said" 2>&1
+	grep -q die "$T/said" && fail "names from nowhere: $(head -n 1 "$T/said")"
+}
+
+id_of() {
+	LC_ALL=C readelf -n "$1" | sed -n 's/.*Build ID: //p'
+}
+
+test_symbols_by_build_id() {
+	local id
+	command -v readelf objcopy >/dev/null || skip "no binutils"
+	dump_and_move crash_id
+	id=$(id_of "$T/kept/crash_id")
+	[ ${#id} = 40 ] || fail "the sample has no build id"
+	# beside the dump
+	mkdir -p "$T/now/.build-id/${id:0:2}"
+	cp "$T/kept/crash_id" "$T/now/.build-id/${id:0:2}/${id:2}.debug"
+	says '^#0 .*die \(depth=2\) at crash.c:' bt "$T/now/core"
+	rm -r "$T/now/.build-id"
+	# in a directory of debug files
+	mkdir -p "$T/debug/.build-id/${id:0:2}"
+	objcopy --only-keep-debug "$T/kept/crash_id" "$T/debug/.build-id/${id:0:2}/${id:2}.debug"
+	says '^#0 .*die \(depth=2\) at crash.c:' bt --debug-dir "$T/debug" "$T/now/core"
+	# the stripped image beside the dump, its debug information there
+	objcopy --strip-all "$T/kept/crash_id" "$T/now/crash_id"
+	says '^#0 .*die \(depth=2\) at crash.c:' bt --debug-dir "$T/debug" "$T/now/core"
+	says 'symbols: .*now/crash_id, .*debug/.build-id' info --debug-dir "$T/debug" "$T/now/core"
+	# another program by that name
+	cp "$GUESTS/crash_ud" "$T/now/crash_id"
+	says '^#0 .*die \(depth=2\)' bt --debug-dir "$T/debug" "$T/now/core"
+	grep -q 'now/crash_id has another build id' "$T/said.err" || fail "the mismatch is not said"
+	says '^#0' bt --symbols "$GUESTS/crash_ud" "$T/now/core"
+	grep -q 'names may be wrong' "$T/said.err" || fail "the mismatch of --symbols is not said"
+}
+
+test_symbols_by_debuglink() {
+	command -v objcopy >/dev/null || skip "no objcopy"
+	dump_and_move crash_pf
+	objcopy --only-keep-debug "$T/kept/crash_pf" "$T/now/crash_pf.debug"
+	(cd "$T/now" && objcopy --strip-all --add-gnu-debuglink=crash_pf.debug "$T/kept/crash_pf" crash_pf)
+	says '^#0 .*die \(depth=2\) at crash.c:' bt "$T/now/core"
+	says '^#2 .*in kmain' bt "$T/now/core"
+	mkdir "$T/now/.debug"
+	mv "$T/now/crash_pf.debug" "$T/now/.debug/"
+	says '^#0 .*die \(depth=2\) at crash.c:' bt "$T/now/core"
+	mkdir -p "$T/debug$T/now"
+	mv "$T/now/.debug/crash_pf.debug" "$T/debug$T/now/"
+	says '^#0 .*die \(depth=2\) at crash.c:' bt --debug-dir "$T/debug" "$T/now/core"
+	# one byte is enough to make it somebody else's
+	printf x >>"$T/debug$T/now/crash_pf.debug"
+	says '^#0' bt --debug-dir "$T/debug" "$T/now/core"
+	grep -q 'is not the debug information of' "$T/said.err" || fail "the mismatch is not said"
+	grep -q die "$T/said" && fail "it is used all the same"
+	return 0
+}
