@@ -18,9 +18,9 @@ struct gyve_segment {
 struct gyve_elf {
 	const uint8_t *data; /**< whole file, borrowed from the caller for the life of this struct */
 	size_t size;
-	int machine; /**< EM_* */
-	bool dyn;    /**< ET_DYN */
-	uint64_t entry;
+	int machine;    /**< EM_* */
+	bool dyn;       /**< ET_DYN */
+	uint64_t entry; /**< a virtual address, or a physical one, of a segment */
 	unsigned nsegs;
 	struct gyve_segment seg[GYVE_ELF_MAX_SEGMENTS]; /**< ascending vaddr */
 	struct {
@@ -52,6 +52,10 @@ int gyve_elf_copy(const struct gyve_elf *elf, const struct gyve_memmap *mem, uin
 /** Apply RELA relocations of an ET_DYN image loaded with bias (RELATIVE, ABS64, GLOB_DAT of both architectures).
  * Refuses DT_NEEDED, REL, unknown types and targets outside the image. */
 int gyve_elf_relocate(const struct gyve_elf *elf, const struct gyve_memmap *mem, uint64_t bias, struct gyve_err *err);
+
+enum { GYVE_X86_IDENTITY_TABLES = 6 * 4096 }; /* PML4, PDPT, four PDs */
+/** 2 MiB pages, supervisor, writable and executable, for the first 4 GiB, to p, which is guest memory at gpa. */
+void gyve_x86_identity_tables(uint8_t *p, gyve_gpa_t gpa);
 
 struct gyve_filemap;
 struct gyve_net;
@@ -132,6 +136,7 @@ struct gyve_platform_ops {
 	enum gyve_arch_id raw;
 	/** The guest starts its vCPUs but the first, by PSCI or start-up interrupts. */
 	bool starts_cpus;
+	bool wants_pit;   /**< x86: its guests expect an interval timer */
 	bool has_network; /**< attach() makes a card where params->net is one */
 	/** aarch64: so many instructions the other vCPUs are to be through with before vCPU 0 starts. */
 	unsigned first_steps;
@@ -158,5 +163,5 @@ struct gyve_platform_ops {
 	void (*destroy)(void *state);
 };
 extern const struct gyve_platform_ops gyve_platform_hermit, gyve_platform_bare, gyve_platform_bare_aarch64,
-	gyve_platform_linux_arm64;
+	gyve_platform_linux_arm64, gyve_platform_linux_x86_64;
 #endif

@@ -153,6 +153,25 @@ void fw_cfg_access(void *dev, bool write, uint64_t offset, void *data, unsigned 
 	pthread_mutex_unlock(&f->lock);
 }
 
+/* There the key is little-endian. */
+void fw_cfg_port_access(void *dev, bool write, uint64_t offset, void *data, unsigned len)
+{
+	uint8_t *p = data;
+	uint8_t key[2];
+
+	if (offset >= 4) {
+		fw_cfg_access(dev, write, REG_DMA + offset - 4, data, len);
+	} else if (offset == 1) {
+		fw_cfg_access(dev, write, REG_DATA, data, len);
+	} else if (write && offset == 0 && len == 2) {
+		key[0] = p[1];
+		key[1] = p[0];
+		fw_cfg_access(dev, true, REG_SELECT, key, 2);
+	} else if (!write) {
+		memset(data, 0xff, len);
+	}
+}
+
 bool fw_cfg_vmcoreinfo(struct fw_cfg *f, gyve_gpa_t *gpa, uint32_t *len)
 {
 	pthread_mutex_lock(&f->lock);

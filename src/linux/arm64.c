@@ -38,28 +38,6 @@ static bool probe(const struct gyve_elf *elf)
 
 /* --- plan */
 
-static bool add_word(struct linux_arm64 *l, const char *word)
-{
-	size_t have = strlen(l->cmdline), n = strlen(word), space = have && n ? 1 : 0;
-
-	if (n + space >= sizeof(l->cmdline) - have)
-		return false;
-	if (space)
-		l->cmdline[have++] = ' ';
-	memcpy(l->cmdline + have, word, n + 1);
-	return true;
-}
-
-static int make_cmdline(struct linux_arm64 *l, struct gyve_err *err)
-{
-	bool fits = add_word(l, l->params->append ? l->params->append : "");
-
-	for (const char *const *a = l->params->args; a && *a; a++)
-		if (strcmp(*a, "--") != 0 || a != l->params->args)
-			fits = fits && add_word(l, *a);
-	return fits ? 0 : gyve_err_set(err, -ENOEXEC, "the kernel's command line is longer than %d bytes", CMDLINE_MAX - 1);
-}
-
 /* Kernel, device tree, RAM disk, upwards. */
 static int place(struct linux_arm64 *l, struct gyve_err *err)
 {
@@ -89,7 +67,7 @@ static int check(struct linux_arm64 *l, struct gyve_err *err)
 		return gyve_err_set(err, -ENOEXEC, "a Linux guest has at most %d GiB of memory", MAX_RAM_GIB);
 	if (p->ncpus > A64_MAX_CPUS)
 		return gyve_err_set(err, -ENOEXEC, "a Linux guest has at most %d vCPUs", A64_MAX_CPUS);
-	return make_cmdline(l, err);
+	return linux_cmdline(p, l->cmdline, sizeof(l->cmdline), err);
 }
 
 static void fill_layout(const struct linux_arm64 *l, struct gyve_layout *layout)
@@ -215,7 +193,8 @@ static int attach(void *state, const struct gyve_dev_host *host, struct gyve_err
 		r = gyve_bus_add(&l->bus, false, A64_FWCFG, A64_FWCFG_LEN, fw_cfg_access, l->fwcfg);
 	if (r < 0)
 		return gyve_err_set(err, r, "cannot make the guest's devices: %s", strerror(-r));
-	return linux_devices_create(&l->devices, l->params, host, &out, &l->bus, A64_VIRTIO, A64_VIRTIO_IRQ, err);
+	return linux_devices_create(&l->devices, l->params, host, &out, &l->bus, A64_VIRTIO, A64_VIRTIO_IRQ, A64_VIRTIO_MAX,
+				    err);
 }
 
 static enum gyve_access_result on_access(void *state, struct gyve_access *a, int *code, struct gyve_err *err)

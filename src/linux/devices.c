@@ -70,14 +70,17 @@ static int add_disk(const struct place *p, const struct gyve_dev_host *host, con
 }
 
 int linux_devices_create(struct linux_devices *l, const struct gyve_boot_params *params, const struct gyve_dev_host *host,
-			 const struct gyve_sink *out, struct gyve_bus *bus, uint64_t gpa, unsigned line, struct gyve_err *err)
+			 const struct gyve_sink *out, struct gyve_bus *bus, uint64_t gpa, unsigned line, unsigned max,
+			 struct gyve_err *err)
 {
 	struct place p = {l, bus, gpa, line};
 	struct virtio *d = NULL;
 	int r;
 
-	if (linux_devices_count(params) > LINUX_DEVICES_MAX)
-		return gyve_err_set(err, -EINVAL, "a Linux guest has at most %d virtio devices", LINUX_DEVICES_MAX);
+	if (max > LINUX_DEVICES_MAX)
+		max = LINUX_DEVICES_MAX;
+	if (linux_devices_count(params) > max)
+		return gyve_err_set(err, -EINVAL, "a Linux guest has at most %u virtio devices", max);
 	r = virtio_rng_create(&d, host);
 	r = add(&p, r, d, virtio_rng_destroy, err);
 	if (r == 0 && params->virtio_console) {
@@ -105,4 +108,27 @@ void linux_devices_destroy(struct linux_devices *l)
 	virtio_net_destroy(l->net);
 	l->net = NULL;
 	l->n = 0;
+}
+
+static bool add_word(char *buf, size_t size, const char *word)
+{
+	size_t have = strlen(buf), n = strlen(word), space = have && n ? 1 : 0;
+
+	if (n + space >= size - have)
+		return false;
+	if (space)
+		buf[have++] = ' ';
+	memcpy(buf + have, word, n + 1);
+	return true;
+}
+
+int linux_cmdline(const struct gyve_boot_params *params, char *buf, size_t size, struct gyve_err *err)
+{
+	buf[0] = '\0';
+	bool fits = add_word(buf, size, params->append ? params->append : "");
+
+	for (const char *const *a = params->args; a && *a; a++)
+		if (strcmp(*a, "--") != 0 || a != params->args)
+			fits = fits && add_word(buf, size, *a);
+	return fits ? 0 : gyve_err_set(err, -ENOEXEC, "the kernel's command line is longer than %zu bytes", size - 1);
 }

@@ -11,8 +11,8 @@
 enum {
 	MAX_RAM_GIB = 512,
 	STACK = 16 << 10,
-	TABLES = 6 * 4096, /* PML4, PDPT, four PDs: the first 4 GiB */
-	GDT_OFF = TABLES,  /* one more page */
+	TABLES = GYVE_X86_IDENTITY_TABLES,
+	GDT_OFF = TABLES, /* one more page */
 	PORT_CONSOLE = 0xe9,
 	PORT_EXIT = 0xf4,
 	PORT_COM1 = 0x3f8,
@@ -92,17 +92,6 @@ static int plan(const struct gyve_elf *elf, const struct gyve_boot_params *param
 	return 0;
 }
 
-/* 2 MiB pages, supervisor, writable and executable, for the first 4 GiB. */
-static void write_tables(uint8_t *p, uint64_t gpa)
-{
-	put_le64(p, (gpa + 0x1000) | 3);
-	for (uint64_t g = 0; g < 4; g++) {
-		put_le64(p + 0x1000 + 8 * g, (gpa + 0x2000 + 0x1000 * g) | 3);
-		for (uint64_t i = 0; i < 512; i++)
-			put_le64(p + 0x2000 + 0x1000 * g + 8 * i, g << 30 | i << 21 | 0x83);
-	}
-}
-
 static int load(void *state, const struct gyve_memmap *map, struct gyve_err *err)
 {
 	static const uint64_t gdt[] = {0, 0x00af9b000000ffff, 0x00cf93000000ffff};
@@ -113,7 +102,7 @@ static int load(void *state, const struct gyve_memmap *map, struct gyve_err *err
 	b->lcr = 0;
 	if (r < 0 || !p)
 		return r < 0 ? r : gyve_err_set(err, -ENOMEM, "guest memory is missing at 0x%" PRIx64, b->base);
-	write_tables(p, b->base);
+	gyve_x86_identity_tables(p, b->base);
 	memcpy(p + GDT_OFF, gdt, sizeof(gdt));
 	return 0;
 }

@@ -127,8 +127,8 @@ static int check_segments(struct gyve_elf *e, struct gyve_err *err)
 			    e->seg[k].paddr < e->seg[i].paddr + e->seg[i].memsz)
 				return gyve_err_set(err, -ENOEXEC, "segments overlap at physical address 0x%" PRIx64,
 						    e->seg[k].paddr);
-	for (unsigned i = 0; i < e->nsegs; i++)
-		if (e->entry >= e->seg[i].vaddr && e->entry - e->seg[i].vaddr < e->seg[i].memsz)
+	for (unsigned i = 0; i < e->nsegs; i++) /* kernels name it as a physical address */
+		if (e->entry - e->seg[i].vaddr < e->seg[i].memsz || e->entry - e->seg[i].paddr < e->seg[i].memsz)
 			return 0;
 	return gyve_err_set(err, -ENOEXEC, "the entry point 0x%" PRIx64 " lies in no segment", e->entry);
 }

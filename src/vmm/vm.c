@@ -15,8 +15,9 @@
 #include <time.h>
 
 /* First that takes the image. */
-static const struct gyve_platform_ops *const platforms[] = {&gyve_platform_linux_arm64, &gyve_platform_hermit,
-							    &gyve_platform_bare, &gyve_platform_bare_aarch64};
+static const struct gyve_platform_ops *const platforms[] = {&gyve_platform_linux_arm64, &gyve_platform_linux_x86_64,
+							    &gyve_platform_hermit, &gyve_platform_bare,
+							    &gyve_platform_bare_aarch64};
 
 static bool probe_platforms(struct gyve_vm *vm, bool raw)
 {
@@ -148,7 +149,7 @@ static int create(struct gyve_vm *vm, struct gyve_err *err)
 	struct gyve_vm_config cfg = {.ncpus = vm->ncpus,
 				     .irqchip = true,
 				     .brand = vm->platform->brand,
-				     .pit = vm->opt.pit,
+				     .pit = vm->opt.pit || vm->platform->wants_pit,
 				     .cpu_pm = vm->opt.cpu_pm,
 				     .guest_starts_cpus = vm->platform->starts_cpus,
 				     .no_probe_cache = vm->opt.no_probe_cache};

@@ -1,5 +1,7 @@
-/* What a kernel file and a user's device tree may hold: byte 0 says which of them the rest is. */
+/* What a kernel file and a user's device tree may hold: byte 0 says which of them the rest is: 2 an x86 kernel, odd a tree,
+ * else an arm64 kernel. */
 #include "../../src/linux/arm64.h"
+#include "../../src/linux/x86_64.h"
 
 #include <libfdt.h>
 #include <stdlib.h>
@@ -36,6 +38,17 @@ static void tree(const uint8_t *data, size_t size)
 		abort();
 }
 
+static void bzimage(const uint8_t *data, size_t size)
+{
+	struct gyve_elf elf = {.data = data, .size = size};
+	struct x86_image im;
+
+	if (!x86_image_probe(&elf) || x86_image_open(&im, &elf, NULL) < 0)
+		return;
+	if (im.kernel_at >= size || im.len < size - im.kernel_at || im.load < X86_HIGH)
+		abort();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	if (!size)
@@ -46,7 +59,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	for (size_t i = 1; i < size; i++)
 		p[i - 1] = data[i];
-	if (data[0] & 1)
+	if (data[0] == 2)
+		bzimage(p, size - 1);
+	else if (data[0] & 1)
 		tree(p, size - 1);
 	else
 		image(p, size - 1);

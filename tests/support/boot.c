@@ -31,6 +31,10 @@ int boot_start(struct boot *b, const struct gyve_platform_ops *ops, const void *
 	struct gyve_sink out = {say, b};
 	int r = gyve_elf_parse(&b->elf, file, size, &b->err);
 
+	if (r < 0 && ops->raw) { /* as the VM does */
+		b->elf = (struct gyve_elf){.data = file, .size = size};
+		r = ops->probe(&b->elf) ? 0 : r;
+	}
 	b->ops = ops;
 	b->host.map = &b->map;
 	gyve_memmap_init(&b->map);
