@@ -3,50 +3,12 @@
 only_machine_tests aarch64 linux_a64_boot linux_a64_virtio linux_a64_net linux_a64_panic linux_a64_first_instruction linux_a64_symbols \
 	linux_a64_drgn
 
-# Sets $linux_base, the emulated host's directory; with modules $1... in the RAM disk $T/initrd.
-linux_a64_files() {
-	local m
-	linux_base=$(find "$GYVE_CACHE/hosts" -mindepth 2 -maxdepth 2 -path '*/aarch64-*/vmlinuz' -printf '%T@ %h\n' 2>/dev/null | sort -n | sed -n '$s/^[^ ]* //p')
-	[ -n "$linux_base" ] || "$here/../hosts/run" aarch64 -- true || fail "no emulated host"
-	[ -n "$linux_base" ] || linux_base=$(find "$GYVE_CACHE/hosts" -mindepth 2 -maxdepth 2 -path '*/aarch64-*/vmlinuz' -printf '%h\n' | tail -n 1)
-	[ -n "$linux_base" ] || skip "no arm64 kernel"
-	mkdir -p "$T/root/modules" "$T/base"
-	cp "$GUESTS/linux_init" "$T/root/init"
-	[ $# = 0 ] || (cd "$T/base" && gzip -dc "$linux_base/base" | cpio -id --quiet 'modules/*' 2>/dev/null)
-	for m in "$@"; do
-		[ -e "$T/base/modules/$m.ko" ] || skip "the emulated host has no module $m for its guests: run tests/hosts/run aarch64 --refresh -- true"
-		cp "$T/base/modules/$m.ko" "$T/root/modules/"
-		echo "$m.ko" >>"$T/root/modules/order"
-	done
-	(cd "$T/root" && find . -mindepth 1 | cpio -o -H newc -R 0:0 --quiet) | gzip -1 >"$T/initrd"
-}
-
-# linux_a64_run STATUS [OPTION...]: gyve's; standard input is typed, a line at each prompt.
-linux_a64_run() {
-	local want=$1
-	shift
-	cat >"$T/lines"
-	head -c 65536 /dev/zero >"$T/disk"
-	printf 'first sector' | dd of="$T/disk" conv=notrunc status=none
-	"$here/../hosts/run" aarch64 --timeout 170 --copy "$GYVE:/bin/gyve" --copy "$linux_base/vmlinuz:/guest/vmlinuz" \
-		--copy "$T/initrd:/guest/initrd" --copy "$T/lines:/guest/lines" --copy "$T/disk:/guest/disk" \
-		--copy "$here/linux_rows.sh:/guest/rows" --fetch "/guest/disk:$T/disk" -- sh /guest/rows "$@" >"$T/gyve.out" 2>"$T/gyve.err" ||
-		fail "the emulated host: $(tail -n 1 "$T/gyve.err")"
-	linux_says "^status $want\$"
-}
-
-# linux_says REGEX...: the guest, each on a line of its own, in any order.
-linux_says() {
-	local regex
-	for regex in "$@"; do
-		grep -qE -- "$regex" "$T/gyve.out" || fail "the guest does not say /$regex/"
-	done
-}
+. "$here/linux_lib.sh"
 
 limit_linux_a64_boot=90
 test_linux_a64_boot() {
-	linux_a64_files
-	linux_a64_run 0 -m 256MiB -c 2 --append 'console=ttyAMA0 rdinit=/init' <<-'IN'
+	linux_files
+	linux_run 0 -m 256MiB -c 2 --append 'console=ttyAMA0 rdinit=/init' <<-'IN'
 		show /proc/cmdline
 		show /proc/interrupts
 		poweroff
@@ -57,8 +19,8 @@ test_linux_a64_boot() {
 
 limit_linux_a64_virtio=90
 test_linux_a64_virtio() {
-	linux_a64_files virtio_ring virtio virtio_mmio virtio_console virtio_blk virtio-rng qemu_fw_cfg
-	linux_a64_run 0 -m 256MiB --log dev=info --virtio-console --disk /guest/disk --disk /guest/disk,ro --disk /guest/disk,overlay \
+	linux_files virtio_ring virtio virtio_mmio virtio_console virtio_blk virtio-rng qemu_fw_cfg
+	linux_run 0 -m 256MiB --log dev=info --virtio-console --disk /guest/disk --disk /guest/disk,ro --disk /guest/disk,overlay \
 		--append 'console=ttyAMA0 quiet rdinit=/init' <<-'IN'
 		read /dev/vda 0
 		write /dev/vda 3 written
@@ -74,8 +36,8 @@ test_linux_a64_virtio() {
 
 limit_linux_a64_net=90
 test_linux_a64_net() {
-	linux_a64_files virtio_ring virtio virtio_mmio failover net_failover virtio_net
-	linux_a64_run 0 -m 256MiB --net user --append 'console=ttyAMA0 quiet rdinit=/init' <<-'IN'
+	linux_files virtio_ring virtio virtio_mmio failover net_failover virtio_net
+	linux_run 0 -m 256MiB --net user --append 'console=ttyAMA0 quiet rdinit=/init' <<-'IN'
 		show /sys/class/net/eth0/address
 		address eth0 10.0.5.3
 		connect 10.0.5.1 22
@@ -88,37 +50,18 @@ test_linux_a64_net() {
 # A panic that resets the machine is an end.
 limit_linux_a64_panic=90
 test_linux_a64_panic() {
-	linux_a64_files
-	linux_a64_run 0 -m 256MiB --append 'console=ttyAMA0 quiet panic=-1 rdinit=/init' <<-'IN'
+	linux_files
+	linux_run 0 -m 256MiB --append 'console=ttyAMA0 quiet panic=-1 rdinit=/init' <<-'IN'
 		panic
 	IN
 	linux_says 'sysrq: Trigger a crash' 'Kernel panic - not syncing'
 }
 
-# linux_a64_gdb FILE: gyve inside waits for the gdb outside, whose commands are standard input.
-linux_a64_gdb() {
-	"$here/../hosts/run" aarch64 --timeout 120 --gdb "unix:$T/gdb.sock" --copy "$GYVE:/bin/gyve" --copy "$linux_base/vmlinuz:/guest/vmlinuz" \
-		--copy "$T/initrd:/guest/initrd" -- gyve run --gdb=tty:/dev/gdb -m 256MiB -c 2 --initrd /guest/initrd \
-		--append 'console=ttyAMA0 quiet rdinit=/init' /guest/vmlinuz >"$T/gyve.out" 2>"$T/gyve.err" &
-	started=$!
-	wait_for_socket
-	(GUESTS=$(dirname "$1") && gdb_start "$(basename "$1")" && wait "$gdb_pid")
-}
-
-wait_for_socket() {
-	local i
-	for ((i = 0; i < 500; i++)); do
-		[ ! -S "$T/gdb.sock" ] || return 0
-		sleep 0.1
-	done
-	fail "the machine's socket does not come up: $(head -n 1 "$T/gyve.err")"
-}
-
 limit_linux_a64_first_instruction=60
 test_linux_a64_first_instruction() {
-	linux_a64_files
+	linux_files
 	: >"$T/none"
-	linux_a64_gdb "$T/none" <<-'IN'
+	linux_gdb "$T/none" <<-'IN'
 		info registers pc cpsr SCTLR_EL1
 		x/xw $x0
 		info threads
@@ -135,8 +78,8 @@ limit_linux_a64_symbols=90
 test_linux_a64_symbols() {
 	local vmlinux=${GYVE_LINUX_A64_VMLINUX:-}
 	[ -r "$vmlinux" ] || skip "no symbols of the kernel; name its vmlinux in GYVE_LINUX_A64_VMLINUX"
-	linux_a64_files
-	linux_a64_gdb "$vmlinux" <<-'IN'
+	linux_files
+	linux_gdb "$vmlinux" <<-'IN'
 		break start_kernel
 		break __primary_switched
 		break kernel_init
@@ -162,7 +105,7 @@ test_linux_a64_drgn() {
 	local vmlinux=${GYVE_LINUX_A64_VMLINUX:-} which
 	command -v drgn >/dev/null || skip "no drgn is installed"
 	[ -r "$vmlinux" ] || skip "no symbols of the kernel; name its vmlinux in GYVE_LINUX_A64_VMLINUX"
-	linux_a64_files
+	linux_files
 	"$here/../hosts/run" aarch64 --memory 2000 --timeout 120 --copy "$GYVE:/bin/gyve" --copy "$linux_base/vmlinuz:/guest/vmlinuz" \
 		--copy "$T/initrd:/guest/initrd" --copy "$here/linux_dump_rows.sh:/guest/rows" --fetch "/tmp/core.live:$T/core.live" \
 		--fetch "/tmp/core.panic:$T/core.panic" -- sh /guest/rows >"$T/gyve.out" 2>"$T/gyve.err" ||

@@ -7,13 +7,14 @@ debian_arch=amd64
 kernel_meta=linux-image-cloud-amd64
 kernel_suffix=-unsigned
 compressor=(cat)
-recipe=1 # raise it when what build_base makes changes
+recipe=2 # raise it when what build_base makes changes
 default_cpus=1
 default_memory=512
 slack=1
 overhead=60
 packages=(busybox-static)
 modules='virtio_ring virtio virtio_pci_legacy_dev virtio_pci_modern_dev virtio_pci virtio_console irqbypass kvm kvm-amd'
+guest_modules='virtio_mmio virtio_blk virtio-rng qemu_fw_cfg virtio_net failover net_failover' # there for guests, not loaded
 guest_conf="modules='$modules'
 out=gyve.out err=gyve.err back=gyve.back raw= mark= linger=0"
 gdb_device=/dev/hvc0
@@ -23,7 +24,7 @@ build_base() {
 	local from=$1 version=$2 root=$3 into=$4 m
 	mkdir -p "$root"/{bin,sbin,modules,proc,sys,dev} || return 1
 	cp "$from/bin/busybox" "$root/bin/" || return 1
-	for m in $modules; do
+	for m in $modules $guest_modules; do
 		find "$from/lib/modules/$version" -name "$m.ko" -exec cp {} "$root/modules/" \;
 	done
 	cp "$from/boot/vmlinuz-$version" "$into/vmlinuz" || return 1
