@@ -227,7 +227,7 @@ static void get_seg(struct gyve_x86_seg *s, const uint8_t *p)
 
 int core_x86_qemu(struct gyve_regs *r, const uint8_t *desc, size_t len)
 {
-	enum { PG = 1u << 31, PAE = 1 << 5, LME = 1 << 8, LMA = 1 << 10 };
+	enum { PG = 1u << 31, PAE = 1 << 5, LME = 1 << 8, LMA = 1 << 10, NXE = 1 << 11 };
 	struct gyve_x86_regs *x = &r->x86;
 
 	if (len < X86_QEMU_OLD_SIZE || get_le32(desc) != 1)
@@ -248,9 +248,12 @@ int core_x86_qemu(struct gyve_regs *r, const uint8_t *desc, size_t len)
 	x->cr4 = get_le64(desc + QEMU_CRS + 32);
 	if (len >= X86_QEMU_SIZE)
 		x->kernel_gs_base = get_le64(desc + QEMU_KERNEL_GS);
-	/* The note has no EFER: a 64-bit code segment, or an address of that size, tells long mode from PAE. */
+	/* The note has no EFER: a 64-bit code segment, or an address of that size, tells long mode from PAE. Where
+	 * tables forbid execution it is allowed to. */
+	if (x->cr0 & PG && x->cr4 & PAE)
+		x->efer = NXE;
 	if (x->cr0 & PG && x->cr4 & PAE && (x->seg[GYVE_CS].l || x->rip >> 32 || x->idt_base >> 32))
-		x->efer = LME | LMA;
+		x->efer |= LME | LMA;
 	r->valid |= GYVE_REGS_GPR | GYVE_REGS_SYS;
 	return 0;
 }

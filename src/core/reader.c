@@ -261,7 +261,7 @@ static void complete_mmu(struct gyve_core *core, struct gyve_regs *r)
 	if (r->arch == GYVE_X86_64 && r->x86.cr3 && !(r->x86.cr0 >> 31 & 1)) {
 		r->x86.cr0 |= 0x80000001;
 		r->x86.cr4 |= 1 << 5;
-		r->x86.efer |= 0x500;
+		r->x86.efer |= 0xd00; /* long mode, no-execute bits */
 	} else if (r->arch == GYVE_AARCH64 && (r->a64.ttbr0_el1 || r->a64.ttbr1_el1)) {
 		r->a64.sctlr_el1 |= 1;
 		if (!r->a64.tcr_el1) /* 4 KiB granules, 48-bit halves */

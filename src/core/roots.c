@@ -26,7 +26,7 @@ static void set_root(struct gyve_regs *r, gyve_gpa_t gpa, unsigned variant)
 		r->x86.cr3 = gpa;
 		r->x86.cr0 |= 0x80000001;
 		r->x86.cr4 |= 1 << 5;
-		r->x86.efer |= 0x500;
+		r->x86.efer |= 0xd00; /* long mode, no-execute bits */
 		return;
 	}
 	uint64_t size = a64_sizes[variant];

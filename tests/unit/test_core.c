@@ -537,7 +537,7 @@ static void test_qemu_note_alone(void **state)
 	assert_int_equal(r.x86.seg[GYVE_CS].l, regs[0].x86.seg[GYVE_CS].l);
 	assert_int_equal(r.x86.seg[GYVE_TR].base, regs[0].x86.seg[GYVE_TR].base);
 	assert_int_equal(r.x86.gdt_limit, 0x17);
-	assert_int_equal(r.x86.efer, 0x500);
+	assert_int_equal(r.x86.efer, 0xd00);
 	assert_int_equal(core_x86_qemu(&r, b.p + 20, 431), -EINVAL);
 	free(b.p);
 }
