@@ -6,6 +6,10 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+/* of a million that were run */
+extern const unsigned fuzz_mutations;
+const unsigned fuzz_mutations = 5000;
+
 static void must(bool ok)
 {
 	if (!ok)
