@@ -88,7 +88,7 @@ static int pages(struct gyve_core *core, const struct note *n)
 	uint32_t count = n->len >= 24 && get_le32(n->desc) == GYVE_NOTE_VERSION ? get_le32(n->desc + 4) : UINT32_MAX;
 	uint64_t end = 0;
 
-	if (count > (n->len - 24) / 24 || b->pages)
+	if (n->len < 24 || count > (n->len - 24) / 24 || b->pages)
 		return -EINVAL;
 	b->pages = calloc(count ? count : 1, sizeof(*b->pages));
 	if (!b->pages)

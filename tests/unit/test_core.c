@@ -334,7 +334,7 @@ static void test_writable_in_memory_only(void **state)
 	gyve_core_close(core);
 }
 
-/* Killed at any moment, a first dump is whole or not there. */
+/* Killed at a hundred random moments, a first dump is whole or not there. */
 static void test_killed(void **state)
 {
 	unsigned seen[2] = {0};
@@ -344,7 +344,8 @@ static void test_killed(void **state)
 	(void)state;
 	for (unsigned i = 0; i < LOW_LEN; i += 64)
 		low[i] |= 1;
-	for (unsigned i = 0; i < 60; i++) {
+	srand(7);
+	for (unsigned i = 0; i < 100; i++) {
 		unlink(path);
 		pid_t pid = fork();
 		assert_true(pid >= 0);
@@ -352,7 +353,7 @@ static void test_killed(void **state)
 			gyve_core_write(path, &src, NULL, NULL, NULL);
 			_exit(0);
 		}
-		usleep(i * 400);
+		usleep((unsigned)rand() % 24000);
 		kill(pid, SIGKILL);
 		waitpid(pid, NULL, 0);
 		bool there = stat(path, &st) == 0;
