@@ -102,6 +102,12 @@ struct gyve_core_linux {
 	uint64_t offset; /**< what KASLR added to the addresses of vmlinux */
 	uint8_t build_id[GYVE_BUILD_ID_MAX];
 	unsigned build_id_len; /**< 0 unknown */
+	bool root_known;
+	gyve_gpa_t root; /**< the kernel's own page tables (swapper_pg_dir) */
+	unsigned levels; /**< x86_64 */
+	unsigned t1sz;   /**< aarch64: of the kernel's half */
+	uint64_t page;   /**< aarch64: bytes of its granule */
+	bool signs;      /**< aarch64: return addresses are signed */
 };
 
 struct gyve_core {
@@ -128,8 +134,8 @@ int gyve_core_open(struct gyve_core **ret, const char *path, const struct gyve_c
 int gyve_core_open_mem(struct gyve_core **ret, const void *data, size_t size, const struct gyve_core_open *opt,
 		       struct gyve_err *err);
 void gyve_core_close(struct gyve_core *core); /**< NULL ok */
-/** Look for page tables that map the pc and the stack of each vCPU, and enter them in its registers. What was found is a
- * warning. -ENOENT: none. */
+/** Look for page tables: those of which a Linux guest tells, or ones that map the pc and the stack of each vCPU; and enter them
+ * in its registers. What was found is a warning. -ENOENT: none. */
 int gyve_core_find_roots(struct gyve_core *core, struct gyve_err *err);
 /** Numbered state of a vCPU. -ENOENT: not in the dump. */
 int gyve_core_value(const struct gyve_core *core, unsigned cpu, uint32_t space, uint32_t id, uint64_t *ret);

@@ -18,7 +18,7 @@ const char gyve_dump_options_help[] =
 	"  --debug-dir DIR   where debug files are: .build-id/..., and below the images' directories [/usr/lib/debug]\n"
 	"  --bias ADDRESS    what to add to the symbols' addresses [as the dump says]\n"
 	"  --raw gpa=ADDRESS[,arch=NAME]  the file is bare memory from ADDRESS on\n"
-	"  --find-tables     the dump has no system registers: look for page tables that map the pc and the stack\n"
+	"  --find-tables     the dump has no system registers: look for page tables (of a Linux kernel: where it says)\n"
 	"  --reg NAME=VALUE  a register the dump does not have, of every vCPU (repeat): --reg cr3=0x1000\n";
 
 static int usage(const char *fmt, const char *arg)

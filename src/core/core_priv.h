@@ -61,7 +61,9 @@ int core_a64_prstatus(struct gyve_regs *r, const uint8_t *desc, size_t len);
 int core_a64_fpregs(struct gyve_regs *r, const uint8_t *desc, size_t len);
 int core_a64_tls(struct gyve_regs *r, const uint8_t *desc, size_t len);
 
+/* What a Linux guest says of itself (vmcoreinfo.c): from the note; or looked for in memory, if that was not there. */
 int core_vmcoreinfo(struct gyve_core *core, const uint8_t *desc, size_t len);
+bool core_find_linux(struct gyve_core *core);
 
 /* Our own notes (note_gyve.c). */
 void core_gyve_values(struct core_buf *b, const struct gyve_core_source *src, unsigned cpu);

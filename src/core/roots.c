@@ -116,11 +116,42 @@ static void mark_children(struct gyve_core *core, struct candidate *c, size_t n)
 	}
 }
 
+/* The kernel's half is that of every process: enough for the kernel's stacks. */
+static bool use_linux(struct gyve_core *core)
+{
+	const struct gyve_core_linux *l = &core->guest_linux;
+	uint64_t tg0, tg1;
+
+	if (!core_find_linux(core) || !l->root_known || !gyve_memmap_find(&core->map, l->root))
+		return false;
+	/* a granule's codes in the two fields differ */
+	tg1 = l->page == 4096 ? 2 : l->page == 16384 ? 1 : 3;
+	tg0 = l->page == 4096 ? 0 : l->page == 16384 ? 2 : 1;
+	for (unsigned i = 0; i < core->ncpus; i++) {
+		struct gyve_regs *r = &core->regs[i];
+		if (r->arch == GYVE_X86_64) {
+			set_root(r, l->root, 0);
+			r->x86.cr4 |= l->levels == 5 ? 1 << 12 : 0;
+		} else {
+			r->a64.sctlr_el1 |= 1 | (l->signs ? UINT64_C(3) << 30 : 0); /* EnIA, EnIB */
+			r->a64.ttbr1_el1 = l->root;
+			/* the lower half is nobody's: EPD0; addresses of 48 bits */
+			r->a64.tcr_el1 = l->t1sz | (uint64_t)l->t1sz << 16 | 1 << 7 | tg0 << 14 | tg1 << 30 | UINT64_C(5) << 32;
+		}
+		r->valid |= GYVE_REGS_SYS;
+	}
+	core->have_sys = true;
+	core_warn(core, "Linux %s says that its page tables are at 0x%" PRIx64, l->release, l->root);
+	return true;
+}
+
 int gyve_core_find_roots(struct gyve_core *core, struct gyve_err *err)
 {
 	struct candidate c[MAX_CANDIDATES];
 	unsigned found = 0;
 
+	if (use_linux(core))
+		return 0;
 	for (unsigned i = 0; i < core->ncpus; i++) {
 		size_t n = find(core, &core->regs[i], c), roots = 0, first = 0;
 		mark_children(core, c, n);

@@ -1,4 +1,5 @@
-/* A hostile dump: opened, described, read. A first byte of 'R' or 'W' (then the dump) opens it as bare memory or writable. */
+/* A hostile dump: opened, described, read. A first byte of 'R' (then the dump) opens it as bare memory; 'F' or
+ * 'G' also looks for page tables in it, those of x86_64 or aarch64. */
 #include "gyve/core.h"
 
 #include <stdlib.h>
@@ -55,9 +56,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct gyve_err err = {0};
 	struct gyve_core *core;
 
-	if (size && *data == 'R') {
+	if (size && (*data == 'R' || *data == 'F' || *data == 'G')) {
 		opt.raw = true;
-		opt.raw_gpa = size * UINT64_C(0x9e3779b97f4a7c15);
+		opt.find_roots = *data != 'R';
+		opt.arch = *data == 'G' ? &gyve_arch_aarch64 : &gyve_arch_x86_64;
+		opt.raw_gpa = opt.find_roots ? 0 : size * UINT64_C(0x9e3779b97f4a7c15);
 		data++, size--;
 	}
 	if (gyve_core_open_mem(&core, data, size, &opt, &err) < 0) {
