@@ -296,8 +296,6 @@ static int open_format(struct gyve_core *core, const struct gyve_core_open *opt,
 		return core_elf_open(core, opt, err);
 	if (n >= 4 && get_le32(p) == 0x4c694d45)
 		return core_lime_open(core, err);
-	if (n >= 12 && memcmp(p, "makedumpfile", 12) == 0)
-		return gyve_err_set(err, -ENOEXEC, "a flattened makedumpfile stream: turn it into a dump with makedumpfile -R");
 	return gyve_err_set(err, -ENOEXEC,
 			    "not a dump that is known here: neither ELF core, kdump-compressed nor LiME "
 			    "(a memory image without headers needs --raw gpa=ADDRESS,arch=NAME)");
@@ -364,6 +362,24 @@ static int map_file(struct gyve_core_backing *b, const char *path, bool writable
 	return 0;
 }
 
+/* Formats of files in files, and those that need a file. path may be NULL. */
+static int unwrap(struct gyve_core *core, const char *path, const struct gyve_core_open *opt, struct gyve_err *err)
+{
+	char own[64];
+	int fd, ret;
+
+	if (opt->raw)
+		return 0;
+	fd = core_flat_open(core, opt->writable, err);
+	if (fd < 0 && fd != -ENOENT)
+		return path ? gyve_err_prefix(err, "%s", path), fd : fd;
+	snprintf(own, sizeof(own), "/proc/self/fd/%d", fd);
+	ret = fd >= 0 || path ? core_kdump_open(core, fd >= 0 ? own : path, err) : 0;
+	if (fd >= 0)
+		close(fd);
+	return ret;
+}
+
 int gyve_core_open(struct gyve_core **ret, const char *path, const struct gyve_core_open *opt, struct gyve_err *err)
 {
 	static const struct gyve_core_open none;
@@ -374,8 +390,8 @@ int gyve_core_open(struct gyve_core **ret, const char *path, const struct gyve_c
 		return res;
 	opt = opt ? opt : &none;
 	res = map_file(core->backing, path, opt->writable, err);
-	if (res == 0 && !opt->raw)
-		res = core_kdump_open(core, path, err);
+	if (res == 0)
+		res = unwrap(core, path, opt, err);
 	if (res == 0 && (res = finish(core, opt, err)) < 0)
 		gyve_err_prefix(err, "%s", path);
 	if (res < 0) {
@@ -397,7 +413,10 @@ int gyve_core_open_mem(struct gyve_core **ret, const void *data, size_t size, co
 		return res;
 	core->backing->data = data;
 	core->backing->size = size;
-	res = finish(core, opt ? opt : &none, err);
+	opt = opt ? opt : &none;
+	res = unwrap(core, NULL, opt, err);
+	if (res == 0)
+		res = finish(core, opt, err);
 	if (res < 0) {
 		gyve_core_close(core);
 		return res;

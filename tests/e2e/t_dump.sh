@@ -306,9 +306,14 @@ test_dump_of_qemu_aarch64() {
 	says '0x' x/4xw "$T/core" 0x40000000
 }
 
-# kdump-compressed, as QEMU writes it: flattened, so put in order first.
+# kdump-compressed, flattened, as QEMU writes it; and put in order.
 test_dump_of_qemu_kdump() {
 	qemu_dump x86_64 "$T/flat" "dump-guest-memory -z $T/flat" -S
+	"$GYVE" info "$T/flat" >"$T/said" 2>&1
+	grep -q 'without libkdumpfile' "$T/said" && skip "this gyve has no libkdumpfile"
+	says 'kdump-compressed dump, x86_64' info "$T/flat"
+	says '0x' x/4xb "$T/flat" 0xf0000
+	mv "$T/said" "$T/said.flat"
 	python3 - "$T/flat" "$T/core" <<-'IN' || skip "no python3"
 		import struct, sys
 		data, out, at = open(sys.argv[1], 'rb').read(), open(sys.argv[2], 'wb'), 4096
@@ -317,12 +322,12 @@ test_dump_of_qemu_kdump() {
 		    if offset < 0: break
 		    out.seek(offset); out.write(data[at + 16:at + 16 + size]); at += 16 + size
 	IN
-	"$GYVE" info "$T/flat" >"$T/said" 2>&1 && fail "a flattened dump is taken"
-	grep -q 'makedumpfile -R' "$T/said" || fail "no hint: $(head -n 1 "$T/said")"
-	"$GYVE" info "$T/core" >"$T/said" 2>&1
-	grep -q 'without libkdumpfile' "$T/said" && skip "this gyve has no libkdumpfile"
 	says 'kdump-compressed dump, x86_64' info "$T/core"
 	says '0x' x/4xb "$T/core" 0xf0000
+	cmp "$T/said" "$T/said.flat" || fail "flattened it says something else"
+	head -c $(($(stat -c %s "$T/flat") / 2)) "$T/flat" >"$T/cut"
+	"$GYVE" info "$T/cut" >"$T/said" 2>&1
+	[ $? -le 125 ] && grep -q 'cut short\|ends without\|kdump' "$T/said" || fail "cut short: $(head -n 1 "$T/said")"
 }
 
 test_dump_of_hermit() {
