@@ -141,7 +141,8 @@ int core_lime_open(struct gyve_core *core, struct gyve_err *err);
 int core_raw_open(struct gyve_core *core, const struct gyve_core_open *opt, struct gyve_err *err);
 /* kdump-compressed by its path; 0 also when it is something else. */
 int core_kdump_open(struct gyve_core *core, const char *path, struct gyve_err *err);
-/* Put a flattened dump in order, and take that as the backing: returns a file of it, to be closed. -ENOENT: it is not flattened. */
+/* Put a flattened dump in order, and take that as the backing: returns a file of it, to be closed. -ENOENT: it is not
+ * flattened. */
 int core_flat_open(struct gyve_core *core, bool writable, struct gyve_err *err);
 /* Replace the backing by what it decompresses to. 0 also when it is not compressed. */
 int core_zstd_open(struct gyve_core *core, struct gyve_err *err);
