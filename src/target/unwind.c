@@ -6,7 +6,11 @@
 #include <errno.h>
 #include <string.h>
 
-enum { SCAN = 64 /* words of a stack searched for what an exception saved */ };
+enum {
+	SCAN = 64,        /* words of a stack searched for what an exception saved */
+	SWITCH_SCAN = 8,  /* for where the stack before it is */
+	ONE_STACK = 4096, /* bytes: nearer is the same stack */
+};
 
 struct walker {
 	struct gyve_target *t;
@@ -115,6 +119,23 @@ static bool x86_scan(const struct walker *w, const struct gyve_frame *f, struct 
 	return false;
 }
 
+/* The last word of an interrupt's own stack leads back to the stack that was left for it. */
+static bool x86_other_stack(const struct walker *w, const struct gyve_frame *f, struct gyve_frame *out)
+{
+	uint64_t rsp = f->reg[GYVE_DWARF_X86_RSP], to;
+	struct gyve_frame there = *f;
+
+	for (unsigned i = 0; known(f, GYVE_DWARF_X86_RSP) && i < SWITCH_SCAN; i++) {
+		if (!read_word(w, rsp + 8 * i, &to) || to % 8 || to >> 63 != rsp >> 63 || to - rsp < ONE_STACK ||
+		    rsp - to < ONE_STACK)
+			continue;
+		there.reg[GYVE_DWARF_X86_RSP] = to;
+		if (x86_scan(w, &there, out))
+			return true;
+	}
+	return false;
+}
+
 /* In the vector table, or in a stub that keeps ELR_EL1 and SPSR_EL1 side by side on its stack. */
 static bool a64_exception(struct walker *w, const struct gyve_frame *f, struct gyve_frame *out)
 {
@@ -136,6 +157,38 @@ static bool a64_exception(struct walker *w, const struct gyve_frame *f, struct g
 	if (in_table && f->how == GYVE_FRAME_FIRST)
 		out->known = f->known; /* nothing has run that could change them */
 	return true;
+}
+
+/* A kernel that puts all registers on its stack, as Linux does: x0 to x30, the interrupted SP, PC and PSTATE. */
+static bool a64_saved(const struct walker *w, uint64_t at, struct gyve_frame *out)
+{
+	enum { SP = 31, PC, PSTATE, WORDS };
+	uint64_t v[WORDS], beyond;
+
+	for (unsigned i = 0; i < WORDS; i++)
+		if (!read_word(w, at + 8 * i, &v[i]))
+			return false;
+	unsigned mode = v[PSTATE] & 0x1f;
+	bool user = mode == 0;
+	if ((!user && mode != 4 && mode != 5 && mode != 9) || v[PSTATE] >> 36 || v[PC] % 4 || v[SP] % 16 || !v[SP] ||
+	    v[29] % 8 || !is_code(w, v[PC]) || !read_word(w, v[PC] & ~UINT64_C(7), &beyond) || !read_word(w, v[SP], &beyond))
+		return false;
+	/* nothing but zeros would do for a user's PSTATE; another half of the addresses tells as well */
+	if (user ? v[PC] >> 63 || !(at >> 63) : v[SP] < at)
+		return false;
+	goes_on_at(w, out, v[PC], true, GYVE_FRAME_EXCEPTION);
+	out->known = UINT64_C(1) << GYVE_DWARF_A64_PC;
+	for (unsigned i = 0; i <= SP; i++)
+		set_reg(out, i == SP ? GYVE_DWARF_A64_SP : i, v[i]);
+	return true;
+}
+
+static bool a64_scan(const struct walker *w, const struct gyve_frame *f, struct gyve_frame *out)
+{
+	for (unsigned i = 0; known(f, GYVE_DWARF_A64_SP) && i < SCAN; i++)
+		if (a64_saved(w, f->reg[GYVE_DWARF_A64_SP] + 8 * i, out))
+			return true;
+	return false;
 }
 
 /* --- by rules */
@@ -215,10 +268,12 @@ static bool by_rules(const struct walker *w, struct gyve_frame *f, struct gyve_f
 		}
 	}
 	ra = row.return_reg;
-	if (row.reg[ra].kind == GYVE_CFI_UNDEFINED || !known(out, ra)) {
+	if (row.reg[ra].kind == GYVE_CFI_UNDEFINED) {
 		out->pc = 0; /* the outermost, by its own word */
 		return true;
 	}
+	if (!known(out, ra))
+		return false;
 	if (!known(out, sp_of(w)))
 		set_reg(out, sp_of(w), f->cfa);
 	pc = out->reg[ra];
@@ -305,9 +360,9 @@ static bool next_frame(struct walker *w, struct gyve_frame *f, struct gyve_frame
 		return true;
 	if (by_rules(w, f, out))
 		return true;
-	if (!is_a64(w) && x86_scan(w, f, out))
+	if (!is_a64(w) && (x86_scan(w, f, out) || x86_other_stack(w, f, out)))
 		return true;
-	return by_return_address(w, f, out) || by_frame_pointer(w, f, out);
+	return by_return_address(w, f, out) || by_frame_pointer(w, f, out) || (is_a64(w) && a64_scan(w, f, out));
 }
 
 static void first_frame(const struct walker *w, struct gyve_frame *f)
