@@ -95,14 +95,14 @@ GDBSTUB_HANDLER(attached)
 
 GDBSTUB_HANDLER(offsets)
 {
-	uint64_t bias = 0;
+	uint64_t bias = 0, segment = 0;
 	int ret;
 
 	if (!gdbstub_cur_done(c)) {
 		gdbstub_reply_malformed(s);
 		return;
 	}
-	ret = s->ops->offsets(s->ctx, &bias);
+	ret = s->ops->offsets(s->ctx, &bias, &segment);
 	if (ret == -ENOENT || ret == -EOPNOTSUPP) {
 		gdbstub_reply(s, "");
 	} else if (ret < 0) {
@@ -110,7 +110,10 @@ GDBSTUB_HANDLER(offsets)
 	} else {
 		unsigned long long b = bias;
 		gdbstub_reply_begin(s);
-		gdbstub_reply_fmt(s, "Text=%llx;Data=%llx;Bss=%llx", b, b, b);
+		if (segment)
+			gdbstub_reply_fmt(s, "TextSeg=%llx", (unsigned long long)segment);
+		else
+			gdbstub_reply_fmt(s, "Text=%llx;Data=%llx;Bss=%llx", b, b, b);
 		gdbstub_reply_end(s);
 	}
 }

@@ -220,8 +220,10 @@ struct gdbstub_ops {
 	 * borrowed until the next call. -ENOENT: no such annex; -EOPNOTSUPP: no such object. Objects asked: "memory-map",
 	 * "exec-file", "libraries", "auxv", "osdata", "siginfo", "traceframe-info". */
 	int (*object)(void *ctx, int tid, const char *object, const char *annex, const void **ret, size_t *len);
-	/** Relocation of the image for qOffsets (Text=..;Data=..;Bss=..). -ENOENT: none. */
-	int (*offsets)(void *ctx, uint64_t *bias);
+	/** Relocation of the image for qOffsets: what is added to its addresses, and where its first segment is; 0: not known,
+	 * so that sections other than .text, .data, .bss stay where they were linked if there are more than two segments.
+	 * -ENOENT: none. */
+	int (*offsets)(void *ctx, uint64_t *bias, uint64_t *segment);
 	/** vFile: host files the client may read. Returns a fd >= 0 or negative errno. Only what ops->object("exec-file") named
 	 * need open. */
 	int (*file_open)(void *ctx, const char *path);

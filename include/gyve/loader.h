@@ -53,6 +53,10 @@ int gyve_elf_copy(const struct gyve_elf *elf, const struct gyve_memmap *mem, uin
  * Refuses DT_NEEDED, REL, unknown types and targets outside the image. */
 int gyve_elf_relocate(const struct gyve_elf *elf, const struct gyve_memmap *mem, uint64_t bias, struct gyve_err *err);
 
+/** Unpack a gzip, bzip2, lzma, xz, lz4 or zstd stream of at most max bytes; what is none of them is copied. *ret is the
+ * caller's to free. -ENOEXEC: damaged; -E2BIG: longer; -ENOTSUP, -ENOSYS: no libarchive. One thread, before isolation. */
+int gyve_unpack(const void *data, size_t size, uint64_t max, uint8_t **ret, size_t *len, struct gyve_err *err);
+
 enum { GYVE_X86_IDENTITY_TABLES = 6 * 4096 }; /* PML4, PDPT, four PDs */
 /** 2 MiB pages, supervisor, writable and executable, for the first 4 GiB, to p, which is guest memory at gpa. */
 void gyve_x86_identity_tables(uint8_t *p, gyve_gpa_t gpa);
@@ -71,6 +75,7 @@ struct gyve_boot_params {
 	const void *dtb;    /**< device tree for a Linux kernel; borrowed, NULL: none */
 	size_t dtb_len;
 	const char *const *disks; /**< of a Linux guest: FILE[,ro|,overlay], NULL-terminated; NULL: none */
+	bool self_unpack;         /**< a compressed kernel shall unpack itself, as on hardware */
 	bool virtio_console;      /**< of a Linux guest: hvc0, which has the input in place of the serial port */
 	uint64_t mem_size;        /**< bytes */
 	bool mem_size_given;
@@ -96,7 +101,7 @@ struct gyve_layout {
 	uint64_t window_len; /**< bytes at the start of RAM with no memory behind them: stores there are hypercalls */
 	uint64_t bias;       /**< run-time address - link-time vaddr */
 	gyve_gva_t entry;
-	unsigned nsegs; /**< run-time gva -> gpa while the guest has no page tables of its own */
+	unsigned nsegs; /**< run-time gva -> gpa while the guest has no page tables of its own; first the image's first */
 	struct {
 		gyve_gva_t gva;
 		gyve_gpa_t gpa;

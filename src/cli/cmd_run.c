@@ -37,7 +37,7 @@ struct run {
 	struct mapped {
 		const uint8_t *data;
 		size_t len;
-	} initrd, dtb;
+	} initrd, dtb, symbols;
 	char kernel_path[32];
 	struct isolation isolation;
 	struct gyve_net *net;
@@ -180,7 +180,29 @@ static int open_boot_files(struct run *r, struct gyve_err *err)
 
 	if (o->initrd && gyve_file_map(o->initrd, &r->initrd.data, &r->initrd.len, err) < 0)
 		return err->code;
+	if (o->symbols && gyve_file_map(o->symbols, &r->symbols.data, &r->symbols.len, err) < 0)
+		return err->code;
 	return o->dtb ? gyve_file_map(o->dtb, &r->dtb.data, &r->dtb.len, err) : 0;
+}
+
+/* Names for a crash report, and what a debugger is told to read: the image, unless another file was named. Absence of names is
+ * no failure. */
+static int open_target(struct run *r)
+{
+	enum { FETCH_MAX = 64 << 20 }; /* more takes a debugger minutes to fetch */
+	const struct gyve_opts *o = &r->opts;
+	uint64_t bias = gyve_vm_layout(r->vm)->bias;
+	const char *image = r->bundle ? r->kernel_path : o->image;
+	const struct mapped file = o->symbols ? r->symbols : (struct mapped){r->image, r->image_size};
+
+	if (o->symbols)
+		gyve_symtab_borrow(&r->syms, file.data, file.len, bias, NULL);
+	else
+		gyve_symtab_create(&r->syms, file.data, file.len, bias, NULL);
+	if (gyve_target_live(&r->target, r->vm, r->syms, o->symbols ? o->symbols : image) < 0)
+		return -ENOMEM;
+	r->target.image_raw = file.len < 4 || memcmp(file.data, "\177ELF", 4) != 0 || file.len > FETCH_MAX;
+	return 0;
 }
 
 /* Everything is open, no vCPU has run. The debugger reads the image, and whoever dumps does so where we were started. */
@@ -191,6 +213,8 @@ static int isolate(void *ctx, struct gyve_err *err)
 
 	r->isolation.mode = o->isolation;
 	isolation_path(&r->isolation, o->image, GYVE_GRANT_READ);
+	if (o->symbols)
+		isolation_path(&r->isolation, o->symbols, GYVE_GRANT_READ);
 	if (o->gdb)
 		isolation_path(&r->isolation, ".", GYVE_GRANT_ALL);
 	if (o->dump)
@@ -348,6 +372,7 @@ static int set_up(struct run *r)
 	vo.boot.append = o->append;
 	vo.boot.disks = o->disks;
 	vo.boot.virtio_console = o->virtio_console;
+	vo.boot.self_unpack = o->self_unpack;
 	vo.boot.dtb = r->dtb.data;
 	vo.boot.dtb_len = r->dtb.len;
 	vo.boot.tempdir = o->tempdir;
@@ -355,14 +380,10 @@ static int set_up(struct run *r)
 	ret = gyve_vm_create(&vo, &r->vm, &err);
 	if (ret < 0)
 		return fail(&err, create_status(ret));
-	/* A crash is told with names if there are any; their absence is no failure. */
-	gyve_symtab_create(&r->syms, r->image, r->image_size, gyve_vm_layout(r->vm)->bias, NULL);
-	if (gyve_target_live(&r->target, r->vm, r->syms, r->bundle ? r->kernel_path : o->image) < 0 ||
-	    gyve_vm_start(r->vm) < 0) {
+	if (open_target(r) < 0 || gyve_vm_start(r->vm) < 0) {
 		gyve_err_set(&err, -ENOMEM, "cannot start the guest");
 		return fail(&err, GYVE_STATUS_FAILED);
 	}
-	r->target.image_raw = r->image_size < 4 || memcmp(r->image, "\177ELF", 4) != 0;
 	return 0;
 }
 
@@ -430,6 +451,8 @@ static void tear_down(struct run *r)
 		gyve_file_unmap(r->initrd.data, r->initrd.len);
 	if (r->dtb.data)
 		gyve_file_unmap(r->dtb.data, r->dtb.len);
+	if (r->symbols.data)
+		gyve_file_unmap(r->symbols.data, r->symbols.len);
 	gyve_opts_deinit(&r->opts);
 }
 

@@ -35,12 +35,16 @@ const struct option_row gyve_option_rows[] = {
 	{0, "hermit-image-mode", REQUIRED, "MODE", NULL, "uhyve.hermit_image_mode", .set = opt_image_mode,
 	 .help = "files of a Hermit image (tar.gz) are mapped (external) or stay in guest memory\n(internal) [external]"},
 
+	{0, "symbols", REQUIRED, "ELF", NULL, "debug.symbols", FIELD(symbols),
+	 .help = "names for crash reports and dumps, where the image has none: a Linux kernel's vmlinux"},
 	{0, "initrd", REQUIRED, "FILE", NULL, "linux.initrd", FIELD(initrd), .help = "Linux: the initial RAM disk"},
 	{0, "append", REQUIRED, "TEXT", NULL, "linux.append", FIELD(append), .help = "Linux: the kernel's command line"},
 	{0, "disk", REQUIRED, "FILE[,HOW]", NULL, "linux.disks", .list = true, .set = opt_disk,
 	 .help = "Linux: a virtio disk (repeat): a raw file, ro: only to read, overlay: writes are\nforgotten at the end"},
 	{0, "virtio-console", NONE, NULL, NULL, "linux.virtio_console", FIELD(virtio_console),
 	 .help = "Linux: a virtio console, hvc0, which has the input in place of the serial port"},
+	{0, "self-unpack", NONE, NULL, NULL, "linux.self_unpack", FIELD(self_unpack),
+	 .help = "Linux on x86_64: the kernel unpacks and moves itself, as on hardware [gyve does]"},
 	{0, "dtb", REQUIRED, "FILE", NULL, "linux.dtb", FIELD(dtb),
 	 .help = "Linux on aarch64: a device tree; gyve puts its own machine over it"},
 

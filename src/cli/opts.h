@@ -32,9 +32,10 @@ struct gyve_opts {
 	size_t nfile_mappings;
 	const char **disks; /**< FILE[,ro|,overlay], NULL-terminated or NULL; the array is owned */
 	size_t ndisks;
-	bool virtio_console;
+	bool virtio_console, self_unpack;
 	const char *tempdir; /**< NULL: TMPDIR */
 	enum gyve_isolation isolation;
+	const char *symbols;               /**< ELF file with the image's symbols; NULL: the image */
 	const char *initrd, *append, *dtb; /**< for a Linux kernel; NULL: none */
 	struct gyve_net_options net;       /**< its kind NONE: no network */
 	bool image_internal;               /**< a Hermit image stays in guest memory as it is */

@@ -1,7 +1,9 @@
-/* Unpacking by libarchive: gzip and tar only, and never more than was agreed on. */
+/* Unpacking by libarchive: a compressed tar only, and never more than was agreed on. */
 #include "config.h"
 
 #include "archive.h"
+
+#include "gyve/loader.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -20,20 +22,18 @@ int hermit_archive_read(struct gyve_hermit_image *image, const void *data, size_
 
 #include "../base/late.h"
 
-#define FUNCTIONS(F)                        \
-	F(archive_entry_filetype)           \
-	F(archive_entry_hardlink_utf8)      \
-	F(archive_entry_pathname_utf8)      \
-	F(archive_entry_size)               \
-	F(archive_error_string)             \
-	F(archive_read_data)                \
-	F(archive_read_free)                \
-	F(archive_read_new)                 \
-	F(archive_read_next_header)         \
-	F(archive_read_open_memory)         \
-	F(archive_read_set_options)         \
-	F(archive_read_support_filter_gzip) \
-	F(archive_read_support_format_raw)  \
+#define FUNCTIONS(F)                   \
+	F(archive_entry_filetype)      \
+	F(archive_entry_hardlink_utf8) \
+	F(archive_entry_pathname_utf8) \
+	F(archive_entry_size)          \
+	F(archive_error_string)        \
+	F(archive_read_data)           \
+	F(archive_read_free)           \
+	F(archive_read_new)            \
+	F(archive_read_next_header)    \
+	F(archive_read_open_memory)    \
+	F(archive_read_set_options)    \
 	F(archive_read_support_format_tar)
 #ifdef ARCHIVE_SONAME
 LATE_LIBRARY(la, ARCHIVE_SONAME, FUNCTIONS)
@@ -51,60 +51,6 @@ static int damaged(struct archive *a, struct gyve_err *err)
 static int too_large(uint64_t max, struct gyve_err *err)
 {
 	return gyve_err_set(err, -ENOEXEC, "the image unpacks to more than %llu MiB", (unsigned long long)(max >> 20));
-}
-
-/* --- gunzip */
-
-static int grow(struct gyve_hermit_image *image, size_t *room, uint64_t max, struct gyve_err *err)
-{
-	size_t more = *room < (1 << 20) ? 1 << 20 : *room * 2;
-
-	if (*room >= max)
-		return too_large(max, err);
-	if (more > max)
-		more = max;
-	uint8_t *p = realloc(image->tar, more);
-	if (!p)
-		return gyve_err_set(err, -ENOMEM, "no memory for the image");
-	image->tar = p;
-	*room = more;
-	return 0;
-}
-
-static int read_all(struct gyve_hermit_image *image, struct archive *a, uint64_t max, struct gyve_err *err)
-{
-	size_t room = 0;
-	int ret;
-
-	for (;;) {
-		if (image->tar_len == room && (ret = grow(image, &room, max + 1, err)) < 0)
-			return ret;
-		la_ssize_t n = la.archive_read_data(a, image->tar + image->tar_len, room - image->tar_len);
-		if (n < 0)
-			return damaged(a, err);
-		image->tar_len += (size_t)n;
-		if (image->tar_len > max)
-			return too_large(max, err);
-		if (n == 0)
-			return 0;
-	}
-}
-
-static int gunzip(struct gyve_hermit_image *image, const void *data, size_t size, uint64_t max, struct gyve_err *err)
-{
-	struct archive *a = la.archive_read_new();
-	struct archive_entry *e;
-	int ret;
-
-	if (!a)
-		return gyve_err_set(err, -ENOMEM, "no memory for the image");
-	if (la.archive_read_support_filter_gzip(a) != ARCHIVE_OK || la.archive_read_support_format_raw(a) != ARCHIVE_OK ||
-	    la.archive_read_open_memory(a, data, size) != ARCHIVE_OK || la.archive_read_next_header(a, &e) != ARCHIVE_OK)
-		ret = damaged(a, err);
-	else
-		ret = read_all(image, a, max, err);
-	la.archive_read_free(a);
-	return ret;
 }
 
 /* --- tar */
@@ -199,7 +145,9 @@ int hermit_archive_read(struct gyve_hermit_image *image, const void *data, size_
 	int ret = late_la(err);
 
 	if (ret == 0)
-		ret = gunzip(image, data, size, max, err);
+		ret = gyve_unpack(data, size, max, &image->tar, &image->tar_len, err);
+	if (ret == -E2BIG)
+		err->code = ret = -ENOEXEC;
 	return ret < 0 ? ret : untar(image, clean, max, err);
 }
 #endif

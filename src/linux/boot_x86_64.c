@@ -15,11 +15,13 @@ enum {
 	AT_HEADER = 0x1f1,
 	AT_HEADER_END = 0x201, /* the header ends this byte's value behind the next */
 	AT_TYPE_OF_LOADER = 0x210,
+	AT_LOADFLAGS = 0x211,
 	AT_RAMDISK = 0x218,
 	AT_CMD_LINE_PTR = 0x228,
 	AT_SETUP_DATA = 0x250,
 	AT_E820 = 0x2d0,
 	LOADER_UNKNOWN = 0xff,
+	KASLR_FLAG = 2,
 	SETUP_RNG_SEED = 9,
 	SEED_LEN = 32,
 };
@@ -70,6 +72,8 @@ static void write_boot_params(const struct x86_boot *b, uint8_t *p, uint8_t *set
 	memset(p, 0, 4096);
 	memcpy(p + AT_HEADER, b->image->data + AT_HEADER, len < AT_E820 - AT_HEADER ? len : AT_E820 - AT_HEADER);
 	p[AT_TYPE_OF_LOADER] = LOADER_UNKNOWN;
+	if (b->kaslr)
+		p[AT_LOADFLAGS] |= KASLR_FLAG; /* it goes on with its memory map */
 	put_le32(p + AT_CMD_LINE_PTR, X86_CMDLINE);
 	put_le32(p + AT_RAMDISK, b->initrd_len ? (uint32_t)b->initrd : 0);
 	put_le32(p + AT_RAMDISK + 4, (uint32_t)b->initrd_len);
@@ -117,8 +121,10 @@ static int copy_kernel(const struct x86_image *im, const struct gyve_memmap *map
 {
 	size_t n = im->size - im->kernel_at;
 
-	if (im->pvh)
-		return gyve_elf_copy(im->elf, map, 0, true, err);
+	if (im->elf) {
+		int r = gyve_elf_copy(im->elf, map, 0, true, err);
+		return r < 0 ? r : x86_image_relocate(im, map, err);
+	}
 	return gyve_memmap_write(map, im->load, im->data + im->kernel_at, n) == (ssize_t)n
 		       ? 0
 		       : gyve_err_set(err, -ENOMEM, "guest memory is missing");

@@ -97,7 +97,8 @@ static int open_pvh(struct x86_image *im, struct gyve_err *err)
 
 int x86_image_open(struct x86_image *ret, const struct gyve_elf *elf, struct gyve_err *err)
 {
-	*ret = (struct x86_image){.pvh = elf->nsegs != 0, .elf = elf, .data = elf->data, .size = elf->size};
+	*ret = (struct x86_image){.pvh = elf->nsegs != 0, .data = elf->data, .size = elf->size};
+	ret->elf = ret->pvh ? elf : NULL;
 	int r = ret->pvh ? open_pvh(ret, err) : open_bzimage(ret, err);
 
 	if (r == 0 && (ret->load < X86_HIGH || ret->load >= X86_GAP))

@@ -7,6 +7,7 @@
 #include "../dev/fw_cfg.h"
 #include "../dev/uart16550.h"
 #include "gyve/dev.h"
+#include "gyve/log.h"
 #include "gyve/walk.h"
 
 #include <errno.h>
@@ -80,22 +81,65 @@ static int check(struct linux_x86_64 *l, struct gyve_err *err)
 	return place(l, err);
 }
 
-static void fill_layout(const struct linux_x86_64 *l, const struct gyve_elf *elf, struct gyve_layout *layout)
+static bool has_word(const char *text, const char *word)
 {
+	size_t n = strlen(word);
+
+	for (const char *p = text; (p = strstr(p, word)) != NULL; p += n)
+		if ((p == text || p[-1] == ' ') && (p[n] == ' ' || !p[n]))
+			return true;
+	return false;
+}
+
+/* A kernel of a form that is not known is left to unpack itself. */
+static void unpack(struct linux_x86_64 *l)
+{
+	struct gyve_err err = {0};
+	uint64_t random;
+
+	if (l->image.pvh || l->params->self_unpack)
+		return;
+	if (x86_image_unpack(&l->image, l->image.len, &err) < 0) {
+		gyve_log(GYVE_LOG_INFO, GYVE_LOG_MAIN, "%s: it unpacks itself: %s", l->params->path, err.text);
+		return;
+	}
+	l->boot.kaslr = l->params->aslr && x86_image_movable(&l->image) && !has_word(l->cmdline, "nokaslr") &&
+			getrandom(&random, sizeof(random), GRND_NONBLOCK) == sizeof(random);
+	if (l->boot.kaslr)
+		x86_image_move(&l->image, random);
+	gyve_log(GYVE_LOG_INFO, GYVE_LOG_MAIN, "the kernel is unpacked and moved by 0x%" PRIx64, l->image.slide);
+}
+
+/* Those of the kernel's own addresses; the processors' variables, which are linked at 0 and stay there. */
+static void add_segments(const struct linux_x86_64 *l, const struct gyve_elf *elf, bool low, struct gyve_layout *layout)
+{
+	for (unsigned i = 0; i < elf->nsegs; i++) {
+		const struct gyve_segment *s = &elf->seg[i];
+		if (low != (s->vaddr < s->paddr))
+			continue;
+		layout->seg[layout->nsegs].gva = s->vaddr + (low ? 0 : l->image.slide);
+		layout->seg[layout->nsegs].gpa = s->paddr;
+		layout->seg[layout->nsegs].len = s->memsz;
+		layout->seg[layout->nsegs++].perms = s->perms;
+	}
+}
+
+static void fill_layout(const struct linux_x86_64 *l, struct gyve_layout *layout)
+{
+	const struct gyve_elf *elf = l->image.elf;
+
 	*layout = (struct gyve_layout){.arch = GYVE_X86_64, .ram_len = l->boot.ram_len, .entry = l->image.entry};
 	if (l->boot.ram_len > X86_GAP) {
 		layout->gap_gpa = X86_GAP;
 		layout->gap_len = X86_GAP_LEN;
 	}
-	layout->nsegs = l->image.pvh ? elf->nsegs : 1;
-	for (unsigned i = 0; i < elf->nsegs; i++) {
-		layout->seg[i].gva = elf->seg[i].vaddr;
-		layout->seg[i].gpa = elf->seg[i].paddr;
-		layout->seg[i].len = elf->seg[i].memsz;
-		layout->seg[i].perms = elf->seg[i].perms;
-	}
-	if (l->image.pvh)
+	layout->bias = l->image.slide;
+	if (elf) {
+		add_segments(l, elf, false, layout);
+		add_segments(l, elf, true, layout);
 		return;
+	}
+	layout->nsegs = 1;
 	layout->seg[0].gva = layout->seg[0].gpa = l->image.load;
 	layout->seg[0].len = l->image.len;
 	layout->seg[0].perms = GYVE_PERM_R | GYVE_PERM_W | GYVE_PERM_X;
@@ -108,6 +152,7 @@ static void destroy(void *state)
 	uart16550_destroy(l->uart);
 	linux_devices_destroy(&l->devices);
 	fw_cfg_destroy(l->fwcfg);
+	x86_image_close(&l->image);
 	pthread_mutex_destroy(&l->out_lock);
 	free(l);
 }
@@ -132,7 +177,8 @@ static int plan(const struct gyve_elf *elf, const struct gyve_boot_params *param
 		destroy(l);
 		return r;
 	}
-	fill_layout(l, elf, layout);
+	unpack(l);
+	fill_layout(l, layout);
 	*state = l;
 	return 0;
 }

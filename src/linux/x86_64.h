@@ -34,21 +34,36 @@ enum {
 
 /* --- image_x86_64.c */
 
+struct x86_kernel;
 struct x86_image {
 	bool pvh;                   /**< an ELF file that is entered in 32-bit mode; else a bzImage */
-	const struct gyve_elf *elf; /**< pvh */
+	const struct gyve_elf *elf; /**< what is loaded; NULL: a bzImage, which unpacks itself */
 	const uint8_t *data;        /**< bzImage: all of it; borrowed */
 	size_t size;
-	size_t kernel_at;     /**< bzImage: where its protected-mode part begins */
-	uint64_t load, len;   /**< memory it takes, to unpack itself as well; guest physical */
-	uint64_t entry;       /**< guest physical */
-	uint64_t initrd_max;  /**< highest address of the RAM disk's last byte */
-	uint32_t cmdline_max; /**< bytes, without the 0 */
+	size_t kernel_at;          /**< bzImage: where its protected-mode part begins */
+	uint64_t load, len;        /**< memory it takes, to unpack itself as well; guest physical */
+	uint64_t entry;            /**< guest physical */
+	uint64_t initrd_max;       /**< highest address of the RAM disk's last byte */
+	uint32_t cmdline_max;      /**< bytes, without the 0 */
+	struct x86_kernel *kernel; /**< out of a bzImage; owned; NULL: none */
+	uint64_t slide;            /**< what is added to the virtual addresses it was linked for */
 };
 /** A bzImage, or an ELF kernel with a PVH note? Looks at what is there only. */
 bool x86_image_probe(const struct gyve_elf *elf);
 /** Check the header. -ENOEXEC and a sentence. elf is borrowed. */
 int x86_image_open(struct x86_image *ret, const struct gyve_elf *elf, struct gyve_err *err);
+
+/* --- unpack_x86_64.c */
+
+/** Take the kernel out of a bzImage: elf and entry are its then. max bytes at most. An error leaves the image as it is. */
+int x86_image_unpack(struct x86_image *im, uint64_t max, struct gyve_err *err);
+/** Can it run at other virtual addresses? */
+bool x86_image_movable(const struct x86_image *im);
+/** Choose them. */
+void x86_image_move(struct x86_image *im, uint64_t random);
+/** When it is in memory: add the slide to the addresses in it. -ENOEXEC: damaged. */
+int x86_image_relocate(const struct x86_image *im, const struct gyve_memmap *map, struct gyve_err *err);
+void x86_image_close(struct x86_image *im);
 
 /* --- boot_x86_64.c */
 
@@ -58,6 +73,7 @@ struct x86_boot {
 	uint64_t rsdp;
 	uint64_t initrd, initrd_len; /**< len 0: none */
 	const char *cmdline;
+	bool kaslr;          /**< the kernel was moved, and shall go on so */
 	const uint8_t *seed; /**< 32 random bytes for the kernel's generator; NULL: none */
 };
 /** Kernel, command line, boot_params or hvm_start_info, GDT, page tables. -ENOMEM: memory is missing. */

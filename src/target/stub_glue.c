@@ -338,13 +338,14 @@ static int glue_monitor(void *ctx, struct gdbstub *s, const char *cmd, struct gd
 	return give_err(out, &err, gyve_monitor(g->target, g->cpu, cmd, &sink, &err));
 }
 
-static int glue_offsets(void *ctx, uint64_t *bias)
+static int glue_offsets(void *ctx, uint64_t *bias, uint64_t *segment)
 {
-	struct gyve_glue *g = ctx;
+	const struct gyve_layout *l = ((struct gyve_glue *)ctx)->target->layout;
 
-	if (!g->target->layout)
+	if (!l)
 		return -ENOENT;
-	*bias = g->target->layout->bias;
+	*bias = l->bias;
+	*segment = l->bias && l->nsegs ? l->seg[0].gva : 0;
 	return 0;
 }
 

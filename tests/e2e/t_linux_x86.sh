@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # Debian's x86_64 kernel, the one the emulated host runs itself, as a guest.
-only_machine_tests svm linux_x86_boot linux_x86_virtio linux_x86_net linux_x86_panic
+only_machine_tests svm linux_x86_boot linux_x86_self_unpack linux_x86_virtio linux_x86_net linux_x86_panic
 only_machine_tests x86_64 linux_x86_first_instruction
 
 . "$here/linux_lib.sh"
@@ -8,14 +8,31 @@ only_machine_tests x86_64 linux_x86_first_instruction
 limit_linux_x86_boot=90
 test_linux_x86_boot() {
 	linux_files
-	linux_run 0 -m 256MiB -c 2 --append 'console=ttyS0 rdinit=/init' <<-'IN'
+	linux_run 0 -m 256MiB -c 2 --log main=info --append 'console=ttyS0 rdinit=/init' <<-'IN'
 		show /proc/cmdline
 		show /proc/interrupts
+		find /proc/kallsyms T _text
 		poweroff
 	IN
 	linux_says 'Linux version ' 'Brought up 1 node, 2 CPUs' 'init: up with 2 CPUs' '^console=ttyS0 rdinit=/init' 'IO-APIC +4-edge +ttyS0' \
 		'reboot: Power down'
+	local slide text
+	slide=$(sed -n 's/.*the kernel is unpacked and moved by 0x\([0-9a-f]*\).*/\1/p' "$T/gyve.out")
+	text=$(sed -n 's/^\(ffffffff[0-9a-f]*\) T _text\r*$/\1/p' "$T/gyve.out")
+	[ -n "$slide" ] && [ "$slide" != 0 ] || fail "the kernel was not moved"
+	[ "$text" = "$(printf %x $((0xffffffff81000000 + 0x$slide)))" ] || fail "the kernel, moved by $slide, says it is at $text"
 	! grep -q 'ACPI.*Error' "$T/gyve.out" || fail "the kernel does not like its ACPI tables: $(grep -m 1 'ACPI.*Error' "$T/gyve.out")"
+}
+
+# It moves itself, to where gyve does not know.
+limit_linux_x86_self_unpack=90
+test_linux_x86_self_unpack() {
+	linux_files
+	linux_run 0 -m 256MiB --self-unpack --log main=info --append 'console=ttyS0 rdinit=/init' <<-'IN'
+		poweroff
+	IN
+	linux_says 'init: up with 1 CPUs' 'reboot: Power down'
+	! grep -q 'kernel is unpacked' "$T/gyve.out" || fail "gyve moves it all the same"
 }
 
 limit_linux_x86_virtio=90
@@ -70,6 +87,41 @@ test_linux_x86_first_instruction() {
 		stepi
 		kill
 	IN
-	expect '^rip +0x1000200 ' '^cr0 .*PG' 'console=ttyS0 quiet rdinit=/init' 'HdrS' 'vCPU 0' 'vCPU 1'
+	expect '^rip +0x1000000 ' '^cr0 .*PG' 'console=ttyS0 quiet rdinit=/init' 'HdrS' 'vCPU 0' 'vCPU 1'
+	gyve_ends 0
+}
+
+# Here, too, where a boot takes minutes: the kernel's first words, moved and unpacked by gyve.
+limit_linux_x86_first_words=120
+test_linux_x86_first_words() {
+	local i
+	MACHINE=svm linux_files
+	timeout 100 "$GYVE" run -m 256MiB --append 'earlyprintk=ttyS0 console=ttyS0' "$linux_base/vmlinuz" >"$T/gyve.out" 2>"$T/gyve.err" </dev/null &
+	started=$!
+	for ((i = 0; i < 900; i++)); do
+		grep -q 'BIOS-e820' "$T/gyve.out" && break
+		sleep 0.1
+	done
+	linux_says 'Linux version ' 'Command line: earlyprintk=ttyS0'
+}
+
+# GYVE_LINUX_X86_VMLINUX: usr/lib/debug/boot/vmlinux-* of that kernel's -dbg package.
+limit_linux_x86_symbols=120
+test_linux_x86_symbols() {
+	local vmlinux=${GYVE_LINUX_X86_VMLINUX:-}
+	[ -r "$vmlinux" ] || skip "no symbols of the kernel; name its vmlinux in GYVE_LINUX_X86_VMLINUX"
+	MACHINE=svm linux_files
+	ln -s "$vmlinux" "$T/vmlinux"
+	gyve_start -m 256MiB --symbols "$T/vmlinux" --append 'console=ttyS0' "$linux_base/vmlinuz"
+	GUESTS=$T gdb_run vmlinux <<-'IN'
+		break start_kernel
+		continue
+		backtrace
+		print linux_banner
+		print init_task.comm
+		monitor info
+		kill
+	IN
+	expect 'hit Breakpoint 1|Breakpoint 1, start_kernel' '^#0 +start_kernel' 'Linux version' 'swapper' 'start_kernel'
 	gyve_ends 0
 }

@@ -38,6 +38,24 @@ static void tree(const uint8_t *data, size_t size)
 		abort();
 }
 
+static void kernel(struct x86_image *im)
+{
+	static uint8_t mem[1 << 20];
+	struct gyve_memmap map;
+	uint64_t n = im->len < sizeof(mem) ? im->len : sizeof(mem);
+
+	if (x86_image_unpack(im, sizeof(mem), NULL) < 0)
+		return;
+	gyve_memmap_init(&map);
+	if (gyve_memmap_add(&map, im->load, n, mem, GYVE_REGION_RAM, "ram") == 0 &&
+	    gyve_elf_copy(im->elf, &map, 0, true, NULL) == 0) {
+		x86_image_move(im, 0x123456789abcdef);
+		x86_image_relocate(im, &map, NULL);
+	}
+	gyve_memmap_deinit(&map);
+	x86_image_close(im);
+}
+
 static void bzimage(const uint8_t *data, size_t size)
 {
 	struct gyve_elf elf = {.data = data, .size = size};
@@ -47,6 +65,7 @@ static void bzimage(const uint8_t *data, size_t size)
 		return;
 	if (im.kernel_at >= size || im.len < size - im.kernel_at || im.load < X86_HIGH)
 		abort();
+	kernel(&im);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

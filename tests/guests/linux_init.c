@@ -38,6 +38,22 @@ static void show(const char *path)
 	fflush(stdout);
 }
 
+/* "/proc/kallsyms T _text": the lines of the file that end so. */
+static void find(const char *args)
+{
+	char path[64], line[512];
+	const char *what = strchr(args, ' ');
+	FILE *f = what && sscanf(args, "%63s", path) == 1 ? fopen(path, "r") : NULL;
+
+	while (f && fgets(line, sizeof(line), f)) {
+		size_t n = strlen(what), len = strcspn(line, "\n");
+		if (len >= n && strncmp(line + len - n, what, n) == 0)
+			fputs(line, stdout);
+	}
+	if (f)
+		fclose(f);
+}
+
 /* What /modules/order names, in that order. */
 static void load_modules(void)
 {
@@ -135,6 +151,8 @@ static int obey(const char *line)
 		put_file("/proc/sysrq-trigger", "c");
 	else if (strncmp(line, "show ", 5) == 0)
 		show(line + 5);
+	else if (strncmp(line, "find ", 5) == 0)
+		find(line + 5);
 	else if (strncmp(line, "address ", 8) == 0)
 		give_address(line + 8);
 	else if (strncmp(line, "connect ", 8) == 0)
@@ -146,7 +164,8 @@ static int obey(const char *line)
 	else if (strncmp(line, "echo ", 5) == 0)
 		printf("%s\n", line + 5);
 	else if (*line)
-		printf("init: poweroff, reboot, panic, show FILE, read DISK N, write DISK N WORD, address IF A, connect A PORT "
+		printf("init: poweroff, reboot, panic, show FILE, find FILE END, read DISK N, write DISK N WORD, address IF A, "
+		       "connect A PORT "
 		       "or echo TEXT\n");
 	return 0;
 }

@@ -31,15 +31,6 @@ build_base() {
 	pack_directory "$root" "$into/base" "${compressor[@]}"
 }
 
-# Programs were linked on this machine, so its libraries go along: add_libraries FILE-OR-DIRECTORY ROOT
-add_libraries() {
-	local library
-	find "$1" -type f -perm -u+x -exec ldd {} + 2>/dev/null | grep -oE '(=> |^[[:space:]]+)/[^ ]+' | grep -oE '/.*' | sort -u |
-		while IFS= read -r library; do
-			[ -e "$2$library" ] || { mkdir -p "$2$(dirname "$library")" && cp -L "$library" "$2$library"; }
-		done
-}
-
 # Sets command, an array.
 machine_command() {
 	local quiet=quiet

@@ -34,21 +34,6 @@ build_base() {
 	pack_directory "$root" "$into/base" "${compressor[@]}"
 }
 
-# Programs were linked on this machine, so its libraries go along: add_libraries FILE-OR-DIRECTORY ROOT
-add_libraries() {
-	local library late=()
-	while IFS= read -r library; do # those that are opened when needed
-		late+=("$(ldconfig -p | awk -v name="$library" '$1 == name && /x86-64/ { print $NF; exit }')")
-	done < <(find "$1" -type f -perm -u+x -exec grep -ahoE 'lib(archive|capstone|kdumpfile)\.so\.[0-9]+' {} + 2>/dev/null | sort -u)
-	{
-		printf '\t%s\n' ${late[@]+"${late[@]}"}
-		find -L "$1" ${late[@]+"${late[@]}"} -type f -perm -u+r -exec ldd {} + 2>/dev/null
-	} | grep -oE '(=> |^[[:space:]]+)/[^ ]+' | grep -oE '/.*' | sort -u |
-		while IFS= read -r library; do
-			[ -e "$2$library" ] || { mkdir -p "$2$(dirname "$library")" && cp -L "$library" "$2$library"; }
-		done
-}
-
 # Sets command, an array.
 machine_command() {
 	local cd=$work/cd quiet=quiet alone=()

@@ -86,6 +86,22 @@ pack_directory() {
 	(cd "$1" && find . -mindepth 1 | LC_ALL=C sort | cpio -o -H newc -R 0:0 --quiet) | "${@:3}" >"$2"
 }
 
+# Programs were linked on this machine, so its libraries go along: add_libraries FILE-OR-DIRECTORY ROOT. A machine of another
+# architecture has its own.
+add_libraries() {
+	local library late=()
+	while IFS= read -r library; do # those that are opened when needed
+		late+=("$(ldconfig -p | awk -v name="$library" '$1 == name && /x86-64/ { print $NF; exit }')")
+	done < <(find "$1" -type f -perm -u+x -exec grep -ahoE 'lib(archive|capstone|kdumpfile)\.so\.[0-9]+' {} + 2>/dev/null | sort -u)
+	{
+		printf '\t%s\n' ${late[@]+"${late[@]}"}
+		find -L "$1" ${late[@]+"${late[@]}"} -type f -perm -u+r -exec ldd {} + 2>/dev/null
+	} | grep -oE '(=> |^[[:space:]]+)/[^ ]+' | grep -oE '/.*' | sort -u |
+		while IFS= read -r library; do
+			[ -e "$2$library" ] || { mkdir -p "$2$(dirname "$library")" && cp -L "$library" "$2$library"; }
+		done
+}
+
 # As one word of a shell command, for any shell.
 quote() {
 	printf "'%s' " "${1//\'/\'\\\'\'}"

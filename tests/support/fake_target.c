@@ -340,8 +340,9 @@ static int object(void *ctx, int tid, const char *name, const char *annex, const
 	return strcmp(name, "exec-file") == 0 ? 0 : -EOPNOTSUPP;
 }
 
-static int offsets(void *ctx, uint64_t *bias)
+static int offsets(void *ctx, uint64_t *bias, uint64_t *segment)
 {
+	*segment = 0;
 	(void)ctx;
 	*bias = 0x200000;
 	return 0;

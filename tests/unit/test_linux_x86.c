@@ -133,6 +133,149 @@ static void test_refused(void **state)
 	assert_true(start() < 0);
 }
 
+/* --- a kernel inside a bzImage: not compressed, which is one of the ways */
+
+enum { TEXT = 0x400, KERNEL_LEN = 0x3000 };
+#define LINKED (UINT64_C(0xffffffff80000000) + LOAD)
+static uint8_t packed[64 << 10];
+static size_t packed_size;
+
+static void put_word(uint32_t v)
+{
+	put_le32(packed + packed_size, v);
+	packed_size += 4;
+}
+
+/* With words for the three lists of addresses at its beginning, and those lists behind it. */
+static void pack_kernel(bool with_second)
+{
+	static struct elf_build e;
+	uint8_t text[TEXT] = {0};
+
+	put_le32(text, (uint32_t)LINKED + 0x10);
+	put_le32(text + 8, (uint32_t) - (LINKED + 0x20));
+	put_le64(text + 16, LINKED + 0x30);
+	elf_build_init(&e, EM_X86_64, ET_EXEC, LOAD);
+	elf_build_load(&e, LINKED, text, TEXT, KERNEL_LEN)->p_paddr = LOAD;
+	memset(packed, 0, sizeof(packed));
+	memcpy(packed, file, SETUP + 0x200);
+	packed_size = SETUP + 0x200;
+	memcpy(packed + packed_size, e.data, e.size);
+	packed_size += e.size;
+	put_word(0);
+	put_word((uint32_t)LINKED + 16);
+	if (with_second) {
+		put_word(0);
+		put_word((uint32_t)LINKED + 8);
+	}
+	put_word(0);
+	put_word((uint32_t)LINKED);
+	put_word((uint32_t)e.size); /* as for a compressed one */
+	put_le32(packed + 0x248, 0x200);
+	put_le32(packed + 0x24c, (uint32_t)(packed_size - SETUP - 0x200));
+	put_le32(packed + 0x1f4, (uint32_t)(packed_size - SETUP) / 16);
+	put_le32(packed + 0x230, 0x200000);
+	put_le32(packed + 0x260, 1 << 20);
+}
+
+static int start_packed(void)
+{
+	return boot_start(&b, &gyve_platform_linux_x86_64, packed, packed_size);
+}
+
+static void need_libarchive(void)
+{
+	uint8_t *p;
+	size_t n;
+	struct gyve_err err;
+
+	if (gyve_unpack("x", 1, 1, &p, &n, &err) < 0) {
+		print_message("SKIP: %s\n", err.text);
+		skip();
+	}
+	free(p);
+}
+
+static void test_moved_kernel(void **state)
+{
+	(void)state;
+	need_libarchive();
+	for (int second = 0; second < 2; second++) {
+		uint64_t slide = 0;
+		for (int i = 0; i < 20 && !slide; i++) { /* 0 is one of 496 */
+			teardown(NULL);
+			setup(NULL);
+			pack_kernel(second);
+			b.params.aslr = true;
+			assert_int_equal(start_packed(), 0);
+			slide = b.layout.bias;
+		}
+		assert_true(slide && slide % 0x200000 == 0 && slide < UINT64_C(1) << 30);
+		boot_cpu(&b, 0);
+		assert_int_equal(b.regs.x86.rip, LOAD);
+		assert_int_equal(b.layout.seg[0].gva, LINKED + slide);
+		assert_int_equal(b.layout.seg[0].gpa, LOAD);
+		const uint8_t *mem = boot_ptr(&b, LOAD, KERNEL_LEN);
+		assert_int_equal(get_le32(mem), (uint32_t)(LINKED + 0x10 + slide));
+		assert_int_equal(get_le32(mem + 8), (uint32_t) - (LINKED + 0x20 + (second ? slide : 0)));
+		assert_int_equal(get_le64(mem + 16), LINKED + 0x30 + slide);
+		assert_int_equal(boot_ptr(&b, b.regs.x86.gpr[GYVE_RSI], 4096)[0x211] & 2, 2);
+	}
+}
+
+static void test_kernel_stays(void **state)
+{
+	(void)state;
+	need_libarchive();
+	pack_kernel(true);
+	b.params.aslr = true;
+	b.params.append = "quiet nokaslr";
+	assert_int_equal(start_packed(), 0);
+	boot_cpu(&b, 0);
+	assert_int_equal(b.regs.x86.rip, LOAD);
+	assert_int_equal(b.layout.bias, 0);
+	assert_int_equal(get_le32(boot_ptr(&b, LOAD, 4)), (uint32_t)LINKED + 0x10);
+	assert_int_equal(boot_ptr(&b, b.regs.x86.gpr[GYVE_RSI], 4096)[0x211] & 2, 0);
+	teardown(NULL);
+	setup(NULL);
+	pack_kernel(true);
+	b.params.self_unpack = true;
+	assert_int_equal(start_packed(), 0);
+	boot_cpu(&b, 0);
+	assert_int_equal(b.regs.x86.rip, LOAD + 0x200);
+}
+
+/* What is in it is not understood: then the bzImage is started as it is. */
+static void test_unknown_kernel(void **state)
+{
+	static const struct {
+		size_t at;
+		uint32_t v;
+	} changes[] = {
+		{0x248, UINT32_MAX}, {0x24c, UINT32_MAX}, {0x24c, 0}, {SETUP + 0x200, 0}, {SETUP + 0x200 + 24, LOAD - 1},
+	};
+
+	(void)state;
+	need_libarchive();
+	for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {
+		teardown(NULL);
+		setup(NULL);
+		pack_kernel(true);
+		put_le32(packed + changes[i].at, changes[i].v);
+		assert_int_equal(start_packed(), 0);
+		boot_cpu(&b, 0);
+		assert_int_equal(b.regs.x86.rip, LOAD + 0x200);
+	}
+	/* addresses that lead out of it */
+	teardown(NULL);
+	setup(NULL);
+	pack_kernel(true);
+	put_le32(packed + packed_size - 8, 16);
+	b.params.aslr = true;
+	int r = start_packed();
+	assert_true(r < 0 || b.layout.bias == 0);
+}
+
 /* --- ACPI */
 
 static uint8_t sum(const uint8_t *p, size_t n)
@@ -273,6 +416,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_bzimage, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_moved_kernel, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_kernel_stays, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_unknown_kernel, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_acpi, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_pvh, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_doors, setup, teardown),
