@@ -118,20 +118,38 @@ emulated_tests() {
 
 # gyve inside the emulated machine, gdb outside: what works there, feature by feature.
 aarch64_e2e() {
-	local result name how
 	[ -x "$work/aarch64/gyve" ] || return 0
 	section "aarch64: end-to-end tests in an emulated machine"
-	"$top/tests/e2e/run.sh" --machine aarch64 --gyve "$work/aarch64/gyve" --work "$work/aarch64/e2e" >"$work/aarch64-e2e.log" 2>&1
+	machine_e2e aarch64 "$work/aarch64"
+	aarch64_matrix "$work/aarch64-e2e.log"
+}
+
+# machine_e2e MACHINE BUILD [PATTERN...]
+machine_e2e() {
+	local machine=$1 build=$2 result name how
+	shift 2
+	"$top/tests/e2e/run.sh" --machine "$machine" --gyve "$build/gyve" --work "$build/e2e-$machine" "$@" >"$work/$machine-e2e.log" 2>&1
 	while IFS= read -r result; do
 		name=${result#* } how=${result%% *}
 		case $how in
 		PASS) pass ;;
-		FAIL) fail "aarch64: $name" ;;
-		SKIP) skip "aarch64: $name" ;;
+		FAIL) fail "$machine: $name" ;;
+		SKIP) skip "$machine: $name" ;;
 		*) printf '%s\n' "$result" ;;
 		esac
-	done <"$work/aarch64-e2e.log"
-	aarch64_matrix "$work/aarch64-e2e.log"
+	done <"$work/$machine-e2e.log"
+}
+
+# Linux guests, where the machine's own KVM may be too slow for them.
+linux_x86() {
+	section "x86_64: Linux guests in an emulated machine with SVM"
+	if [ "$(uname -m)" != x86_64 ]; then
+		skip "svm machine: this machine is no x86_64"
+	elif (need_packages svm-host) >"$work/packages.log" 2>&1; then
+		machine_e2e svm "$work/default" linux_x86
+	else
+		skip "svm machine: $(grep -m 1 apt-get "$work/packages.log")"
+	fi
 }
 
 # The matrix: a feature works if all of its tests passed. aarch64_matrix E2E-LOG
@@ -171,6 +189,7 @@ check_emulated() {
 	else
 		skip "x86_64 machine: $(grep -m 1 apt-get "$work/packages.log")"
 	fi
+	linux_x86
 }
 
 clang_format_all() (
