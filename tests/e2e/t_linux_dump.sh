@@ -1,0 +1,53 @@
+# shellcheck shell=bash
+# Dumps of Linux on x86_64: with our own eyes, in crash and in drgn.
+only_machine_tests svm linux_x86_dump
+
+. "$here/linux_lib.sh"
+
+# $T/core.live, $T/core.panic
+linux_dumps() {
+	linux_files
+	"$here/../hosts/run" "$MACHINE" --memory 2000 --timeout 170 --copy "$GYVE:/bin/gyve" --copy "$linux_base/vmlinuz:/guest/vmlinuz" \
+		--copy "$T/initrd:/guest/initrd" --copy "$here/linux_dump_rows.sh:/guest/rows" --fetch "/tmp/core.live:$T/core.live" \
+		--fetch "/tmp/core.panic:$T/core.panic" -- sh /guest/rows "$linux_console" >"$T/gyve.out" 2>"$T/gyve.err" ||
+		fail "the emulated host: $(tail -n 1 "$T/gyve.err")"
+	linux_says '^status 0$'
+	[ -s "$T/core.live" ] && [ -s "$T/core.panic" ] || fail "the dumps did not come back"
+}
+
+says() { # REGEX COMMAND...
+	local regex=$1
+	shift
+	"$GYVE" "$@" >"$T/said" 2>&1 || fail "gyve $1: status $?: $(head -n 1 "$T/said")"
+	grep -qE -- "$regex" "$T/said" || fail "gyve $1 has no /$regex/: $(head -n 2 "$T/said")"
+}
+
+limit_linux_x86_dump=240
+test_linux_x86_dump() {
+	local vmlinux=${GYVE_LINUX_X86_VMLINUX:-} which
+	linux_dumps
+	for which in live panic; do
+		says '^Linux 6\.[0-9.]+-[^ ]*, moved by 0x[0-9a-f]+$' info "$T/core.$which"
+		says '^gpa .* virtual 0xff' search --text 'Linux version 6.' --max 1 "$T/core.$which"
+	done
+	[ -r "$vmlinux" ] || return 0
+	says ' do_idle \(\) at idle.c:[0-9]+' bt -a --symbols "$vmlinux" "$T/core.live"
+	says 'in panic \(' bt --symbols "$vmlinux" "$T/core.panic"
+	if command -v crash >/dev/null; then # 8.0.2 finds one task in this kernel, in QEMU's dumps as well
+		printf 'sys\nrd -a linux_banner\nquit\n' >"$T/crash.in"
+		timeout 60 crash -s -i "$T/crash.in" "$vmlinux" "$T/core.live" >"$T/crash" 2>&1 </dev/null
+		grep -q 'RELEASE: 6\.' "$T/crash" && grep -q 'Linux version 6' "$T/crash" || fail "crash: $(head -n 1 "$T/crash")"
+	fi
+	if command -v drgn >/dev/null; then
+		cat >"$T/look.py" <<-'PY'
+			from drgn.helpers.linux import *
+			print(prog["init_uts_ns"].name.release.string_().decode())
+			for task in for_each_task(prog):
+			    print(task.pid.value_(), task.comm.string_().decode())
+			    if task.comm.string_() == b"kswapd0":
+			        print(prog.stack_trace(task))
+		PY
+		drgn -q -c "$T/core.live" -s "$vmlinux" "$T/look.py" >"$T/drgn" 2>&1 || fail "drgn: $(tail -n 1 "$T/drgn")"
+		grep -q '^6\.' "$T/drgn" && grep -q '^1 init$' "$T/drgn" && grep -q ' kswapd (' "$T/drgn" || fail "drgn does not find the tasks"
+	fi
+}
