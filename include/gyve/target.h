@@ -10,7 +10,8 @@
 
 /** What a kind of target can do. Each function gets gyve_target.ctx. A NULL slot: it cannot, and the wrapper says -ENOTSUP. */
 struct gyve_target_ops {
-	const char *name; /**< "live" */
+	const char *name;       /**< "live" */
+	const char *cannot_run; /**< why resume is NULL, as a sentence */
 	bool (*stopped)(void *ctx);
 	/** Registers of a stopped vCPU; borrowed until resume, NULL on error. */
 	struct gyve_regs *(*regs)(void *ctx, unsigned cpu, unsigned groups);
@@ -208,6 +209,7 @@ struct gyve_serve {
 	void (*dump)(void *ctx, const char *why, const struct gyve_stop *stop);
 	void *dump_ctx;
 	bool client_required; /**< stay stopped until the first client resumes the guest */
+	bool observers;       /**< who comes while a debugger is connected may look on; else is told that there is one */
 	/** Something a person at the terminal should read: one line or paragraph without newline. */
 	void (*notice)(void *ctx, const char *text);
 	void *notice_ctx;

@@ -391,6 +391,7 @@ static int wait_for_end(struct run *r)
 {
 	struct gyve_serve serve = {
 		.target = &r->target,
+		.observers = r->opts.observers,
 		.quit_fd = r->signal_fd,
 		.quit_code = 128 + SIGINT,
 		.dump_fd = r->dump_fd,

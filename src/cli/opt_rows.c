@@ -69,6 +69,8 @@ const struct option_row gyve_option_rows[] = {
 	 .help = "stop at the first instruction and wait for gdb at LISTEN:\n"
 		 "PORT, HOST:PORT, unix:PATH, stdio or tty:PATH [127.0.0.1:6677];\n"
 		 "--gdb=[LISTEN,]nowait: listen, but let the guest run at once"},
+	{0, "gdb-observers", NONE, NULL, NULL, "debug.observers", FIELD(observers),
+	 .help = "further debuggers may look on while one is connected"},
 	{'s', "gdb-port", OPTIONAL_PORT, "[PORT]", "HERMIT_GDB_PORT", "uhyve.gdb_port", .set = opt_gdb,
 	 .help = "the same as --gdb=PORT"},
 	{0, "break-strategy", REQUIRED, "HOW", .set = opt_break_strategy,

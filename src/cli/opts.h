@@ -32,7 +32,7 @@ struct gyve_opts {
 	size_t nfile_mappings;
 	const char **disks; /**< FILE[,ro|,overlay], NULL-terminated or NULL; the array is owned */
 	size_t ndisks;
-	bool virtio_console, self_unpack;
+	bool virtio_console, self_unpack, observers;
 	const char *tempdir; /**< NULL: TMPDIR */
 	enum gyve_isolation isolation;
 	const char *symbols;               /**< ELF file with the image's symbols; NULL: the image */

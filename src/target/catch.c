@@ -36,7 +36,7 @@ int mon_catch(struct mon *m)
 	int ret = 0;
 
 	if (!m->t->ops->catch_set)
-		return gyve_err_set(m->err, -ENOTSUP, "this target cannot run");
+		return gyve_err_set(m->err, -ENOTSUP, "%s", m->t->ops->cannot_run);
 	if (!mon_word(m, what, sizeof(what)))
 		return *m->arg ? gyve_err_set(m->err, -EINVAL, "there is no exception '%.40s'", m->arg) : list(m);
 	bool given = mon_word(m, how, sizeof(how)), off = strcmp(how, "off") == 0;

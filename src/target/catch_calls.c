@@ -59,7 +59,7 @@ int mon_catch_calls(struct mon *m)
 	int ret;
 
 	if (!m->t->ops->catch_calls)
-		return gyve_err_set(m->err, -ENOTSUP, "this target cannot run");
+		return gyve_err_set(m->err, -ENOTSUP, "%s", m->t->ops->cannot_run);
 	if (!m->t->ops->call_row(m->t->ctx, 0, &number))
 		return gyve_err_set(m->err, -ENOTSUP, "a guest of this kind makes no hypercalls");
 	if (!mon_word(m, word, sizeof(word)))

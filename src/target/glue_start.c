@@ -40,7 +40,7 @@ int gyve_glue_run(void *ctx, const char *file, const char *const *argv, size_t n
 	const char *image = g->target->image ? g->target->image : "its image";
 
 	if (!g->target->ops->reset) {
-		snprintf(out->text, sizeof(out->text), "a dump cannot run: its guest is not alive");
+		snprintf(out->text, sizeof(out->text), "%s", g->target->ops->cannot_run);
 		return -ENOTSUP;
 	}
 	if (!is_our_image(g, file)) {

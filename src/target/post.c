@@ -72,9 +72,12 @@ static bool post_take_stop(void *ctx, struct gyve_stop *ret)
 	return true;
 }
 
+static const char cannot_run[] = "a dump cannot run: its guest is not alive; registers and memory can be read";
+
 static const struct gyve_target_ops ops_plain =
 					    {
 						    .name = "dump",
+						    .cannot_run = cannot_run,
 						    .regs = post_regs,
 						    .describe = post_describe,
 						    .msr = post_msr,
@@ -85,6 +88,7 @@ static const struct gyve_target_ops ops_plain =
 },
 				    ops_writable = {
 					    .name = "dump",
+					    .cannot_run = cannot_run,
 					    .regs = post_regs,
 					    .regs_dirty = post_regs_dirty,
 					    .describe = post_describe,

@@ -1,6 +1,7 @@
 /* One poll loop around a debugger session. Everything here runs on the session thread. */
 #include "config.h"
 
+#include "observer.h"
 #include "server.h"
 #include "stub_glue.h"
 
@@ -29,8 +30,9 @@ struct session {
 	bool clear_due; /**< a client was lost while the guest ran: its points go at the next stop, which we asked for */
 	bool dump_due;  /**< a dump was asked for while the guest ran: at the stop, which we asked for */
 	bool ended, quitting;
-	bool leaving; /**< and it has only to acknowledge that */
-	bool dead;    /**< the guest has ended, but its client may start it again */
+	bool leaving;                             /**< and it has only to acknowledge that */
+	bool dead;                                /**< the guest has ended, but its client may start it again */
+	struct observer *observers[OBSERVER_MAX]; /**< NULL: a free place */
 	struct gyve_stop end;
 };
 
@@ -180,11 +182,33 @@ static void refuse_client(struct gyve_server *s)
 	s->refused = -1;
 }
 
+/* false: they are not wanted, or there are enough. */
+static bool accept_observer(struct session *x, int fd)
+{
+	for (unsigned i = 0; x->serve->observers && i < OBSERVER_MAX; i++)
+		if (!x->observers[i]) {
+			observer_open(&x->observers[i], x->serve->target, fd);
+			return true;
+		}
+	return false;
+}
+
+static void serve_observers(struct session *x, const struct pollfd *p)
+{
+	for (unsigned i = 0; i < OBSERVER_MAX; i++)
+		if (x->observers[i] && p[i].revents && !observer_serve(x->observers[i])) {
+			observer_close(x->observers[i]);
+			x->observers[i] = NULL;
+		}
+}
+
 static void accept_client(struct session *x)
 {
 	int one = 1, fd = accept4(x->s->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 	if (fd < 0)
+		return;
+	if (x->connected && accept_observer(x, fd))
 		return;
 	if (x->connected) {
 		if (x->s->refused >= 0)
@@ -373,7 +397,7 @@ static void on_stop(struct session *x)
 	}
 }
 
-enum { P_QUIT, P_DUMP, P_STOP, P_TEXT, P_LISTEN, P_REFUSED, P_IN, P_OUT, P_COUNT };
+enum { P_QUIT, P_DUMP, P_STOP, P_TEXT, P_LISTEN, P_REFUSED, P_IN, P_OUT, P_OBSERVERS, P_COUNT = P_OBSERVERS + OBSERVER_MAX };
 
 static void fill_poll(struct session *x, struct pollfd p[P_COUNT])
 {
@@ -393,6 +417,11 @@ static void fill_poll(struct session *x, struct pollfd p[P_COUNT])
 	p[P_REFUSED] = (struct pollfd){x->s ? x->s->refused : -1, POLLIN, 0};
 	p[P_IN] = (struct pollfd){take ? x->s->in : -1, POLLIN, 0};
 	p[P_OUT] = (struct pollfd){take && gdbstub_output(x->glue.stub, &buf) ? x->s->out : -1, POLLOUT, 0};
+	for (unsigned i = 0; i < OBSERVER_MAX; i++) {
+		p[P_OBSERVERS + i] = (struct pollfd){-1, 0, 0};
+		if (x->observers[i])
+			observer_poll(x->observers[i], &p[P_OBSERVERS + i].fd, &p[P_OBSERVERS + i].events);
+	}
 }
 
 int gyve_server_run(struct gyve_server *s, const struct gyve_serve *serve, struct gyve_stop *end)
@@ -429,12 +458,15 @@ int gyve_server_run(struct gyve_server *s, const struct gyve_serve *serve, struc
 		if (!x.ended)
 			start_again(&x);
 		x.ended |= x.leaving && x.connected && gdbstub_all_told(x.glue.stub);
+		serve_observers(&x, p + P_OBSERVERS);
 		if (p[P_REFUSED].revents)
 			refuse_client(s);
 		if (p[P_LISTEN].revents)
 			accept_client(&x);
 	}
 	*end = x.end;
+	for (unsigned i = 0; i < OBSERVER_MAX; i++)
+		observer_close(x.observers[i]);
 	if (x.connected) {
 		flush_all(&x);
 		gyve_glue_deinit(&x.glue);

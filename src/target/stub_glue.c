@@ -186,7 +186,7 @@ static int glue_catch_calls(void *ctx, bool on, const uint32_t *numbers, size_t 
 	int ret;
 
 	if (!g->target->ops->catch_calls)
-		ret = gyve_err_set(&err, -ENOTSUP, "this target cannot run");
+		ret = gyve_err_set(&err, -ENOTSUP, "%s", g->target->ops->cannot_run);
 	else
 		ret = g->target->ops->catch_calls(g->target->ctx, GYVE_CALLS_CLIENT, on && n == 0, numbers, n, &err);
 	return give_err(out, &err, ret);

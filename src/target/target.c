@@ -291,8 +291,7 @@ int gyve_target_resume(struct gyve_target *t, const struct gyve_resume *actions,
 	int ret;
 
 	if (!t->ops->resume)
-		return gyve_err_set(err, -ENOTSUP,
-				    "a dump cannot run: its guest is not alive; registers and memory can be read");
+		return gyve_err_set(err, -ENOTSUP, "%s", t->ops->cannot_run);
 	ret = t->ops->resume(t->ctx, actions);
 	if (ret == -EBUSY)
 		return gyve_err_set(err, ret, "the guest is running already");

@@ -185,3 +185,28 @@ test_second_debugger() {
 	expect 'Breakpoint 1, ' '\$1 = 0' 'killed'
 	gyve_ends 0
 }
+
+# With --gdb-observers a second one may look, while the guest stands and while it runs; it changes nothing.
+test_observer() {
+	gyve_start --gdb-observers "$GUESTS/loop"
+	gdb_start loop <<-'IN'
+		break spin
+		continue
+		delete
+		print ticks = 1000000
+		continue
+	IN
+	wait_for '= 1000000' "$T/gdb.log"
+	timeout 40 "$GDB" -nx -q -batch -ex 'set confirm off' -ex "target remote $T/gdb.sock" -ex 'info threads' -ex 'print ticks >= 1000000' \
+		-ex 'print ticks = 5' -ex 'set var $pc = 0' -ex 'stepi' -ex 'break spin' -ex 'continue' -ex 'delete' -ex 'monitor info' -ex 'print ticks >= 1000000' -ex 'detach' "$GUESTS/loop" >"$T/observer.log" 2>&1
+	cat "$T/observer.log"
+	[ "$(grep -c '= 1$' "$T/observer.log")" = 2 ] || fail "the observer does not see memory, or has changed it"
+	grep -q 'another debugger has control' "$T/observer.log" || fail "the observer is not told why it cannot step"
+	grep -q 'detached' "$T/observer.log" || fail "the observer cannot go"
+	grep -q 'vCPU 0' "$T/observer.log" || fail "the observer does not see the vCPUs"
+	! grep -q 'spin.*hit\|Breakpoint 1, ' "$T/observer.log" || fail "the observer had a breakpoint"
+	kill -INT "$gdb_pid"
+	wait_for 'SIGINT|Quit|interrupt' "$T/gdb.log"
+	kill -TERM "$started"
+	gyve_ends 143
+}
