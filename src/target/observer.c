@@ -157,10 +157,8 @@ bool observer_serve(struct observer *o)
 	if (o->left)
 		return true;
 	refresh(o);
-	if (n > 0 && gdbstub_feed(o->glue.stub, buf, (size_t)n) < 0)
-		return false;
+	o->left = (n > 0 && gdbstub_feed(o->glue.stub, buf, (size_t)n) < 0) || o->leaves;
 	if (!flush_some(o))
 		return false;
-	o->left = o->leaves || gdbstub_detached(o->glue.stub);
 	return !o->left || shutdown(o->fd, SHUT_WR) == 0;
 }
