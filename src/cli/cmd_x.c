@@ -70,10 +70,8 @@ static uint64_t load(const uint8_t *p, unsigned size)
 	return size == 1 ? *p : size == 2 ? get_le16(p) : size == 4 ? get_le32(p) : get_le64(p);
 }
 
-static void binary(uint64_t v, char *buf)
+static void binary(uint64_t v, unsigned bits, char *buf)
 {
-	unsigned bits = v ? 64 - (unsigned)__builtin_clzll(v) : 1;
-
 	for (unsigned i = 0; i < bits; i++)
 		buf[i] = (char)('0' + (v >> (bits - 1 - i) & 1));
 	buf[bits] = '\0';
@@ -92,6 +90,27 @@ static void char_text(uint8_t c, char *buf)
 		sprintf(buf, "%d '%c'", (int8_t)c, c);
 	else
 		sprintf(buf, "%d '\\%03o'", (int8_t)c, c);
+}
+
+/* " <name+22>" as gdb has it, or "". */
+static const char *symbol_text(struct gyve_dump *d, uint64_t gva, char *buf, size_t size)
+{
+	char where[200], *plus;
+	uint64_t off;
+
+	gyve_dump_where(d, gva, where, sizeof(where));
+	where[strcspn(where, " ")] = '\0'; /* the name without its line */
+	plus = strrchr(where, '+');
+	off = plus ? strtoull(plus + 1, NULL, 16) : 0;
+	if (plus)
+		*plus = '\0';
+	if (!*where)
+		snprintf(buf, size, "%s", "");
+	else if (off)
+		snprintf(buf, size, " <%s+%" PRIu64 ">", where, off);
+	else
+		snprintf(buf, size, " <%s>", where);
+	return buf;
 }
 
 static void value_text(struct gyve_dump *d, const uint8_t *p, const struct fmt *f, char *buf, size_t size)
@@ -113,7 +132,7 @@ static void value_text(struct gyve_dump *d, const uint8_t *p, const struct fmt *
 		snprintf(buf, size, v ? "0%" PRIo64 : "0", v);
 		break;
 	case 't':
-		binary(v, buf);
+		binary(v, 8 * f->size, buf);
 		break;
 	case 'c':
 		char_text((uint8_t)v, buf);
@@ -122,8 +141,7 @@ static void value_text(struct gyve_dump *d, const uint8_t *p, const struct fmt *
 		snprintf(buf, size, "0x%0*" PRIx64, (int)f->size * 2, v);
 		break;
 	case 'a':
-		gyve_dump_where(d, v, where, sizeof(where));
-		snprintf(buf, size, "0x%" PRIx64 "%s%s%s", v, *where ? " <" : "", where, *where ? ">" : "");
+		snprintf(buf, size, "0x%" PRIx64 "%s", v, symbol_text(d, v, where, sizeof(where)));
 		break;
 	case 'f':
 		memcpy(&f4, p, 4);
@@ -149,9 +167,7 @@ static void begin(struct line *l, uint64_t gva)
 		l->first = false;
 		return;
 	}
-	gyve_dump_where(l->d, gva, where, sizeof(where));
-	where[strcspn(where, " ")] = '\0'; /* the name without its line */
-	printf("0x%" PRIx64 "%s%s%s:", gva, *where ? " <" : "", where, *where ? ">" : "");
+	printf("0x%" PRIx64 "%s:", gva, symbol_text(l->d, gva, where, sizeof(where)));
 }
 
 static void text(struct line *l, const char *s)
@@ -230,6 +246,24 @@ static int strings(struct line *l, uint64_t *gva, const struct fmt *f)
 	return 0;
 }
 
+#ifdef HAVE_CAPSTONE
+/* Where a branch leads, by name. */
+static void add_target(struct gyve_dump *d, const char *mnemonic, char *buf, size_t size)
+{
+	const char *last = strstr(buf, "0x");
+	char where[256], *end;
+	size_t len = strlen(buf);
+
+	if (!last || !strchr(d->core->arch->id == GYVE_X86_64 ? "jc" : "bct", *mnemonic))
+		return;
+	for (const char *next; (next = strstr(last + 1, "0x"));)
+		last = next;
+	uint64_t to = strtoull(last, &end, 16);
+	if (!*end && (last == buf || (last[-1] != '$' && last[-1] != '-')))
+		snprintf(buf + len, size - len, "%s", symbol_text(d, to, where, sizeof(where)));
+}
+#endif
+
 /* Length of the instruction, 0: none that is known. */
 static size_t disassemble(struct gyve_dump *d, const uint8_t *p, size_t n, uint64_t gva, char *buf, size_t size)
 {
@@ -249,6 +283,7 @@ static size_t disassemble(struct gyve_dump *d, const uint8_t *p, size_t n, uint6
 		return 0;
 	size_t len = insn->size;
 	snprintf(buf, size, "%s%s%s", insn->mnemonic, *insn->op_str ? " " : "", insn->op_str);
+	add_target(d, insn->mnemonic, buf, size);
 	cs.cs_free(insn, 1);
 	return len;
 #elif defined(__x86_64__)

@@ -141,9 +141,10 @@ static void print_enumerator(struct text *x, Dwarf_Die *type, uint64_t raw, unsi
 	for (int n = 0; more == 0 && n < 4096; n++, more = dwarf_siblingof(&e, &e)) {
 		Dwarf_Attribute attr;
 		Dwarf_Sword v;
+		Dwarf_Word u;
 		const char *name = dwarf_diename(&e);
 		if (name && dwarf_attr(&e, DW_AT_const_value, &attr) && dwarf_formsdata(&attr, &v) == 0 &&
-		    (v == extend(raw, bits) || (uint64_t)v == raw)) {
+		    (v == extend(raw, bits) || (uint64_t)v == raw || (dwarf_formudata(&attr, &u) == 0 && u == raw))) {
 			add(x, "%s", name);
 			return;
 		}
