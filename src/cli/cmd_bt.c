@@ -18,8 +18,17 @@ struct stack {
 
 static void write_text(void *ctx, const void *buf, size_t len)
 {
+	static char line[8192]; /* it comes in pieces */
+	static size_t n;
+
 	(void)ctx;
-	fwrite(buf, 1, len, stdout);
+	for (const char *p = buf; len--; p++) {
+		line[n++] = *p;
+		if (*p == '\n' || n == sizeof(line)) {
+			gyve_print_frame(line, n);
+			n = 0;
+		}
+	}
 }
 
 static void json_variable(void *ctx, const char *name, const char *value, bool parameter)

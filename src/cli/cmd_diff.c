@@ -97,13 +97,14 @@ static void print_run(struct diff *x, gyve_gpa_t gpa, const uint8_t *a, const ui
 	printf("gpa 0x%" PRIx64, gpa);
 	if (has && gva != gpa)
 		printf(" virtual 0x%" PRIx64, gva);
-	printf("%s%s%s, %zu byte%s:", *where ? " <" : "", where, *where ? ">" : "", n, n == 1 ? "" : "s");
+	printf("%s%s%s%s%s, %zu byte%s:%s", gyve_paint(GYVE_PAINT_NAME), *where ? " <" : "", where, *where ? ">" : "",
+	       gyve_paint(GYVE_PAINT_OFF), n, n == 1 ? "" : "s", gyve_paint(GYVE_PAINT_BAD));
 	for (size_t i = 0; i < n && i < 8; i++)
 		printf(" %02x", a[i]);
-	printf("%s ->", n > 8 ? "..." : "");
+	printf("%s%s ->%s", n > 8 ? "..." : "", gyve_paint(GYVE_PAINT_OFF), gyve_paint(GYVE_PAINT_GOOD));
 	for (size_t i = 0; i < n && i < 8; i++)
 		printf(" %02x", b[i]);
-	printf("%s\n", n > 8 ? "..." : "");
+	printf("%s%s\n", n > 8 ? "..." : "", gyve_paint(GYVE_PAINT_OFF));
 }
 
 static void diff_page(struct diff *x, gyve_gpa_t gpa, const uint8_t *a, const uint8_t *b, size_t n)
@@ -193,7 +194,7 @@ int gyve_cmd_diff(int argc, char **argv)
 	}
 	if (status == 0) {
 		x.json = o.json;
-		gyve_pager_begin(o.json);
+		gyve_pager_begin(&o);
 		run(&x);
 		gyve_pager_end();
 		status = x.nregs || x.nruns;

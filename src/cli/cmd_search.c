@@ -234,7 +234,7 @@ int gyve_cmd_search(int argc, char **argv)
 	status = gyve_dump_open(&j.d, path, &o);
 	if (status)
 		return status;
-	gyve_pager_begin(o.json);
+	gyve_pager_begin(&o);
 	if (j.json)
 		printf("[");
 	if (!j.virt)

@@ -25,7 +25,8 @@ __attribute__((format(printf, 4, 5))) static void tell(struct report *r, bool ok
 	va_end(ap);
 	r->problems += !ok;
 	if (!r->json) {
-		printf("%-8s %s: %s\n", ok ? "ok" : "PROBLEM", what, text);
+		printf("%s%-8s%s %s: %s\n", gyve_paint(ok ? GYVE_PAINT_GOOD : GYVE_PAINT_BAD), ok ? "ok" : "PROBLEM",
+		       gyve_paint(GYVE_PAINT_OFF), what, text);
 		return;
 	}
 	printf("%s\n  {\"check\": \"%s\", \"ok\": %s, \"text\": ", r->lines++ ? "," : "", what, ok ? "true" : "false");

@@ -167,7 +167,8 @@ static void begin(struct line *l, uint64_t gva)
 		l->first = false;
 		return;
 	}
-	printf("0x%" PRIx64 "%s:", gva, symbol_text(l->d, gva, where, sizeof(where)));
+	printf("%s0x%" PRIx64 "%s%s%s:", gyve_paint(GYVE_PAINT_ADDRESS), gva, gyve_paint(GYVE_PAINT_NAME),
+	       symbol_text(l->d, gva, where, sizeof(where)), gyve_paint(GYVE_PAINT_OFF));
 }
 
 static void text(struct line *l, const char *s)

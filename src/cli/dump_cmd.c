@@ -41,7 +41,7 @@ int gyve_dump_command(const struct gyve_dump_cmd *c, int argc, char **argv)
 	status = gyve_dump_open(&r.d, r.path, &r.opts);
 	if (status)
 		return status;
-	gyve_pager_begin(r.json);
+	gyve_pager_begin(&r.opts);
 	if (r.json && c->list)
 		printf("[");
 	status = c->run(&r);

@@ -12,6 +12,7 @@
 
 const char gyve_dump_options_help[] =
 	"  --json            machine-readable output\n"
+	"  --color WHEN      auto, always or never [auto: on a terminal, unless NO_COLOR is set]\n"
 	"  --cpu N           look through vCPU N [the one that stopped]\n"
 	"  --symbols ELF     symbols from ELF [the image the dump names, by build id beside the dump or in the debug "
 	"directory]\n"
@@ -70,6 +71,18 @@ static int set_debug_dir(struct gyve_dump_opts *o, const char *value)
 	return 0;
 }
 
+static int set_color(struct gyve_dump_opts *o, const char *value)
+{
+	static const char *const when[] = {"auto", "always", "never"};
+
+	for (unsigned i = 0; i < GYVE_ARRAY_SIZE(when); i++)
+		if (strcmp(value, when[i]) == 0) {
+			o->color = i;
+			return 0;
+		}
+	return usage("--color: '%.60s' is not auto, always or never", value);
+}
+
 static int set_bias(struct gyve_dump_opts *o, const char *value)
 {
 	o->bias_given = true;
@@ -101,8 +114,9 @@ static const struct {
 	int (*set)(struct gyve_dump_opts *o, const char *value);
 } with_value[] = {
 	{"--symbols", set_symbols}, {"--debug-dir", set_debug_dir},
-	{"--bias", set_bias},       {"--raw", set_raw},
-	{"--cpu", set_cpu},         {"--reg", set_reg},
+	{"--color", set_color},     {"--bias", set_bias},
+	{"--raw", set_raw},         {"--cpu", set_cpu},
+	{"--reg", set_reg},
 };
 
 /* 1: taken, *i moved behind it; 0: not ours. */

@@ -8,6 +8,7 @@
 
 struct gyve_dump_opts {
 	bool json, writable, help;
+	enum { GYVE_COLOR_AUTO, GYVE_COLOR_ALWAYS, GYVE_COLOR_NEVER } color;
 	const char *symbols;   /**< NULL: look for them */
 	const char *debug_dir; /**< NULL: /usr/lib/debug */
 	uint64_t bias;
@@ -49,8 +50,13 @@ int gyve_dump_address(struct gyve_dump *d, const char *text, uint64_t *ret, stru
 /** "name+0x12 (file.c:34)" or "". */
 const char *gyve_dump_where(struct gyve_dump *d, uint64_t gva, char *buf, size_t size);
 
-/** Standard output through $PAGER when it is a terminal, as git does. */
-void gyve_pager_begin(bool json);
+/** Standard output through $PAGER when it is a terminal, as git does; and in colour, as o, NO_COLOR and TERM say. */
+void gyve_pager_begin(const struct gyve_dump_opts *o);
+/** What is printed from here on; "" when there is no colour. */
+enum gyve_paint { GYVE_PAINT_OFF, GYVE_PAINT_ADDRESS, GYVE_PAINT_NAME, GYVE_PAINT_PLACE, GYVE_PAINT_BAD, GYVE_PAINT_GOOD };
+const char *gyve_paint(enum gyve_paint what);
+/** Print a line of a stack. */
+void gyve_print_frame(const char *line, size_t len);
 /** Wait for it. */
 void gyve_pager_end(void);
 /** s as a JSON string, quotes included. */

@@ -70,3 +70,47 @@ test_symbols_by_debuglink() {
 	grep -q die "$T/said" && fail "it is used all the same"
 	return 0
 }
+
+test_dump_colors() {
+	local plain
+	gyve_run 124 --dump "$T/core" "$GUESTS/crash_pf"
+	plain='s/\x1b\[[0-9]*m//g'
+	for command in bt 'bt -a -l' x/4xg x/3i verify maps; do
+		where=()
+		case $command in x*) where=(kmain) ;; esac
+		# shellcheck disable=SC2086
+		"$GYVE" $command --color never "$T/core" "${where[@]}" >"$T/never" || fail "$command: status $?"
+		# shellcheck disable=SC2086
+		"$GYVE" $command --color always "$T/core" "${where[@]}" >"$T/always"
+		sed "$plain" "$T/always" | cmp - "$T/never" || fail "in colour, $command says something else"
+		# shellcheck disable=SC2086
+		"$GYVE" $command "$T/core" "${where[@]}" | cmp - "$T/never" || fail "$command is in colour in a pipe"
+	done
+	"$GYVE" bt --color always "$T/core" >"$T/always"
+	grep -q "$(printf 'in \033\\[33mdie\033\\[m (depth=2) at \033\\[32mcrash.c:[0-9]*\033\\[m$')" "$T/always" || fail "no colours: $(head -n 1 "$T/always" | cat -v)"
+	if command -v script >/dev/null; then
+		TERM=xterm NO_COLOR='' PAGER=cat script -qec "'$GYVE' bt '$T/core'" /dev/null </dev/null >"$T/terminal"
+		grep -q "$(printf '\033\\[33mdie')" "$T/terminal" || fail "no colours on a terminal"
+		TERM=xterm NO_COLOR=1 PAGER=cat script -qec "'$GYVE' bt '$T/core'" /dev/null </dev/null >"$T/terminal"
+		grep -q "$(printf '\033\\[33mdie')" "$T/terminal" && fail "NO_COLOR does nothing"
+	fi
+	"$GYVE" bt --color sometimes "$T/core" >"$T/said" 2>&1
+	[ $? = 2 ] || fail "--color takes anything"
+}
+
+# gdb's own formats, over the same dump
+test_dump_x_as_gdb() {
+	local f commands=(-ex "target remote $T/gdb.sock")
+	gyve_run 124 --dump "$T/core" "$GUESTS/crash_pf"
+	"$GYVE" serve "$T/core" --gdb "unix:$T/gdb.sock" 2>"$T/serve.err" &
+	started=$!
+	wait_for 'target remote' "$T/serve.err"
+	for f in 8xb 4xh 4xw 4xg 9dw 4db 4uw 4ub 4ow 4tw 4tb 5ag 4cb 3fg 5fw 4zw 3zg 3dh 2dg; do
+		commands+=(-ex "echo == $f\\n" -ex "x/$f 0x200000")
+		printf '== %s\n' $f
+		"$GYVE" x/$f "$T/core" 0x200000
+	done >"$T/ours"
+	"$GDB" -nx -q -batch -ex 'set width 0' "${commands[@]}" "$GUESTS/crash_pf" 2>/dev/null </dev/null | sed -n '/^==/,$p' | sed '/detached/d' >"$T/gdbs"
+	diff "$T/ours" "$T/gdbs" >"$T/differences" || fail "gdb prints otherwise: $(sed -n 2,3p "$T/differences")"
+	end_started
+}
