@@ -137,6 +137,8 @@ void gyve_core_close(struct gyve_core *core); /**< NULL ok */
 /** Look for page tables: those of which a Linux guest tells, or ones that map the pc and the stack of each vCPU; and enter them
  * in its registers. What was found is a warning. -ENOENT: none. */
 int gyve_core_find_roots(struct gyve_core *core, struct gyve_err *err);
+/** For a core of a process: bytes (borrowed until closed) of its program at an address, seen where the core has none. */
+void gyve_core_add_image(struct gyve_core *core, gyve_gpa_t at, const void *bytes, uint64_t len);
 /** Numbered state of a vCPU. -ENOENT: not in the dump. */
 int gyve_core_value(const struct gyve_core *core, unsigned cpu, uint32_t space, uint32_t id, uint64_t *ret);
 /** Pointer to as much of [gpa, gpa+*len) as is in one piece; *len is cut. NULL: nothing at gpa. Borrowed until closed. */

@@ -71,6 +71,7 @@ struct gyve_target {
 	char *image;                       /**< absolute path of the image file, owned; NULL: none */
 	uint64_t boot_root;                /**< address-space root at the first instruction */
 	bool boot_root_known;
+	bool flat;              /**< page tables are not known: addresses are taken as they stand */
 	unsigned pa_bits;       /**< guest-physical address width where there is no host to ask; 0 unknown */
 	struct gyve_stop last;  /**< why it is stopped now */
 	unsigned look_cpu;      /**< monitor commands look through this vCPU + 1; 0: through the one gdb has selected */

@@ -10,6 +10,7 @@
 struct gyve_mmu {
 	enum gyve_arch_id arch;
 	unsigned pa_bits; /**< MAXPHYADDR / PARange in bits; 0 = the architectural maximum (52) */
+	bool flat;        /**< there is no translation, nor a limit: of a dump whose tables are not known */
 	union {
 		struct {
 			uint64_t cr0, cr3, cr4, efer;

@@ -8,6 +8,7 @@
 
 /* Hostile tables may describe more pages than anyone can list. */
 #define MAX_WALKS (1u << 24)
+#define FLAT_PAGE (UINT64_C(1) << 30)
 
 static bool is_x86(const struct gyve_mmu *mmu)
 {
@@ -47,6 +48,14 @@ int gyve_walk(const struct gyve_mmu *mmu, const struct gyve_mem *phys, gyve_gva_
 	ret->nsteps = 0;
 	ret->memtype = 0;
 	ret->global = ret->contiguous = ret->user_x = false;
+	if (mmu->flat) {
+		ret->status = GYVE_WALK_OK;
+		ret->gpa = gva;
+		ret->page_size = FLAT_PAGE;
+		ret->perms = GYVE_PERM_R | GYVE_PERM_W | GYVE_PERM_X | GYVE_PERM_U;
+		ret->user_x = true;
+		return 0;
+	}
 	return is_x86(mmu) ? x86_walk(mmu, phys, gva, ret) : a64_walk(mmu, phys, gva, ret);
 }
 
@@ -147,7 +156,7 @@ int gyve_walk_ranges(const struct gyve_mmu *mmu, const struct gyve_mem *phys, gy
 		struct gyve_walk w;
 		if (n == MAX_WALKS)
 			return -E2BIG;
-		bool ok = gyve_walk(mmu, phys, gva, &w) == 0 && !in_gap(mmu, gva);
+		bool ok = gyve_walk(mmu, phys, gva, &w) == 0 && (mmu->flat || !in_gap(mmu, gva));
 		gyve_gva_t last;
 		if (!ok && (!w.page_size || in_gap(mmu, gva))) {
 			gyve_gva_t next = is_x86(mmu) ? x86_next_half(mmu, gva) : a64_next_half(mmu, gva);
@@ -155,7 +164,7 @@ int gyve_walk_ranges(const struct gyve_mmu *mmu, const struct gyve_mem *phys, gy
 				break;
 			last = next - 1;
 		} else {
-			last = gva | (w.page_size - 1);
+			last = mmu->flat ? to_incl : gva | (w.page_size - 1);
 		}
 		if (last > to_incl)
 			last = to_incl;

@@ -47,11 +47,11 @@ static void print_text(struct gyve_dump *d, const char *path)
 	if (c->has_info) {
 		printf("written %s by %s: %s%s%s\n", when_text(i->when, when), i->writer, i->why, *i->text ? ": " : "",
 		       i->text);
-		build_id_text(i, id);
-		if (*i->image)
-			printf("image %s%s%s, loaded with offset 0x%" PRIx64 ", entry 0x%" PRIx64 "\n", i->image,
-			       *id ? ", build id " : "", id, i->bias, i->entry);
 	}
+	build_id_text(i, id);
+	if (*i->image)
+		printf("image %s%s%s, loaded with offset 0x%" PRIx64 ", entry 0x%" PRIx64 "\n", i->image,
+		       *id ? ", build id " : "", id, i->bias ? i->bias : d->bias, i->entry);
 	if (c->guest_linux.there)
 		printf("Linux %s, moved by 0x%" PRIx64 "%s\n", c->guest_linux.release, c->guest_linux.offset,
 		       c->guest_linux.offset_known ? "" : " (not said)");
@@ -68,7 +68,10 @@ static void print_text(struct gyve_dump *d, const char *path)
 		       c->map.regions[k].gpa, c->map.regions[k].gpa + c->map.regions[k].len - 1, c->map.regions[k].len >> 10);
 	}
 	printf("%" PRIu64 " KiB of memory, %" PRIu64 " KiB of it in use; system registers: %s\n", c->mem_size >> 10,
-	       c->stored_size >> 10, c->have_sys ? "yes" : "no, so addresses are physical ones");
+	       c->stored_size >> 10,
+	       c->have_sys     ? "yes"
+	       : c->is_virtual ? "no, nor needed"
+			       : "no, so addresses are physical ones");
 	for (unsigned k = 0; k < c->ncpus; k++)
 		print_cpu(d, k);
 }

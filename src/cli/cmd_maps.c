@@ -127,7 +127,8 @@ static int maps(struct gyve_dump_run *r)
 	struct gyve_mmu mmu;
 
 	if (!r->d.core->have_sys && !r->json)
-		printf("no system registers, so no page tables: addresses are physical ones\n");
+		printf("no system registers, so no page tables: %s\n",
+		       r->d.core->is_virtual ? "gyve info has what is where" : "addresses are physical ones");
 	else if (gyve_target_mmu(&r->d.target, r->d.cpu, &mmu, &err) < 0 ||
 		 gyve_walk_ranges(&mmu, &r->d.target.phys, 0, UINT64_MAX, print_range, &m) < 0)
 		return gyve_say_err(&err, GYVE_STATUS_FAILED);

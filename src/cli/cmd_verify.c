@@ -117,7 +117,9 @@ static int verify(struct gyve_dump_run *run)
 
 	tell(&r, !core->warnings, "file", core->warnings ? "%s, damaged: see above" : "%s, whole", core->format);
 	tell(&r, core->have_sys || core->is_virtual, "registers",
-	     core->have_sys ? "system registers are there" : "no system registers: addresses are physical ones");
+	     core->have_sys     ? "system registers are there"
+	     : core->is_virtual ? "those of a process"
+				: "no system registers: addresses are physical ones");
 	check_cpus(&r);
 	check_image(&r);
 	check_readers(&r);

@@ -5,6 +5,7 @@
 #include "../base/io.h"
 #include "gyve/loader.h"
 
+#include <elf.h>
 #include <inttypes.h>
 #include <libgen.h>
 #include <stdarg.h>
@@ -273,12 +274,60 @@ bool gyve_dump_find_symbols(struct gyve_dump *d, const char *dump, const struct 
 	return ok;
 }
 
+/* --- a process: its program is an ordinary one, which no loader of ours takes */
+
+static bool read_header(const struct gyve_elf_file *f, Elf64_Ehdr *e)
+{
+	if (f->size < sizeof(*e))
+		return false;
+	memcpy(e, f->data, sizeof(*e));
+	return e->e_ident[EI_CLASS] == ELFCLASS64 && e->e_phentsize == sizeof(Elf64_Phdr) && e->e_phoff <= f->size &&
+	       e->e_phnum <= (f->size - e->e_phoff) / sizeof(Elf64_Phdr);
+}
+
+/* What its core leaves out is in the file. */
+static void show_image(struct gyve_dump *d)
+{
+	const struct gyve_elf_file *f = &d->image;
+	Elf64_Ehdr e;
+	Elf64_Phdr p;
+
+	for (unsigned i = 0; read_header(f, &e) && i < e.e_phnum; i++) {
+		memcpy(&p, f->data + e.e_phoff + i * sizeof(p), sizeof(p));
+		if (p.p_type == PT_LOAD && !(p.p_flags & PF_W) && p.p_offset <= f->size && p.p_filesz <= f->size - p.p_offset)
+			gyve_core_add_image(d->core, p.p_vaddr + d->bias, f->data + p.p_offset, p.p_filesz);
+	}
+}
+
+/* Its entry is where the kernel told the process, and where the file says. */
+static uint64_t bias_of_process(struct gyve_dump *d)
+{
+	Elf64_Ehdr e;
+
+	if (!d->core->info.entry || !read_header(&d->image, &e) || (d->core->info.entry - e.e_entry) % 4096)
+		return 0;
+	return d->core->info.entry - e.e_entry;
+}
+
 void gyve_dump_load_symbols(struct gyve_dump *d, const struct gyve_dump_opts *o)
 {
 	const struct gyve_core_linux *l = &d->core->guest_linux;
-	uint64_t bias = o->bias_given ? o->bias : l->there && l->offset_known ? l->offset : d->core->info.bias;
+	bool process = d->core->is_virtual && !d->core->has_info;
+	uint64_t bias = d->core->info.bias;
 
-	if (!d->image.data || load(d, bias) < 0 || o->bias_given || (l->there && l->offset_known) || d->core->has_info)
+	if (!d->image.data)
+		return;
+	if (o->bias_given)
+		bias = o->bias;
+	else if (process)
+		bias = bias_of_process(d);
+	else if (l->there && l->offset_known)
+		bias = l->offset;
+	if (load(d, bias) < 0)
+		return;
+	if (process)
+		show_image(d);
+	if (o->bias_given || process || (l->there && l->offset_known) || d->core->has_info)
 		return;
 	if (bias_by_vectors(d, &bias) && bias)
 		load(d, bias);

@@ -9,6 +9,8 @@
 enum {
 	NOTE_PRSTATUS = 1,
 	NOTE_FPREGSET = 2,
+	NOTE_AUXV = 6,
+	NOTE_FILE = 0x46494c45,
 	NOTE_X86_XSTATE = 0x202,
 	NOTE_ARM_TLS = 0x401,
 	NOTE_ARM_PAC_MASK = 0x406,
@@ -61,6 +63,9 @@ int core_a64_prstatus(struct gyve_regs *r, const uint8_t *desc, size_t len);
 int core_a64_fpregs(struct gyve_regs *r, const uint8_t *desc, size_t len);
 int core_a64_tls(struct gyve_regs *r, const uint8_t *desc, size_t len);
 
+/* Of a process: where its program begins, and which file that is (process.c). */
+int core_auxv(struct gyve_core *core, const uint8_t *desc, size_t len);
+int core_files(struct gyve_core *core, const uint8_t *desc, size_t len);
 /* What a Linux guest says of itself (vmcoreinfo.c): from the note; or looked for in memory, if that was not there. */
 int core_vmcoreinfo(struct gyve_core *core, const uint8_t *desc, size_t len);
 bool core_find_linux(struct gyve_core *core);

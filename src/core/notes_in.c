@@ -166,6 +166,10 @@ static int take(struct pass *p, const struct note *n)
 		return core_vmcoreinfo(p->core, n->desc, n->len);
 	if (owned(n, "CORE") && n->type == NOTE_PRSTATUS)
 		return prstatus(p, n);
+	if (owned(n, "CORE") && n->type == NOTE_AUXV)
+		return p->i386 ? 0 : core_auxv(p->core, n->desc, n->len);
+	if (owned(n, "CORE") && n->type == NOTE_FILE)
+		return p->i386 ? 0 : core_files(p->core, n->desc, n->len);
 	if (owned(n, "CORE") && n->type == NOTE_FPREGSET)
 		return p->i386 ? 0 : per_cpu(p, n, core_x86_fpregs, core_a64_fpregs);
 	if (owned(n, "LINUX") && n->type == NOTE_X86_XSTATE)

@@ -145,6 +145,7 @@ int gyve_target_post(struct gyve_target *ret, struct gyve_core *core, const stru
 	ret->ncpus = core->ncpus;
 	ret->phys = core->phys;
 	ret->map = &core->map;
+	ret->flat = !core->have_sys;
 	ret->syms = syms;
 	if (info->layout_known) {
 		fill_layout(&p->layout, info, core->arch->id);

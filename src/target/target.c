@@ -85,6 +85,7 @@ int gyve_target_mmu(struct gyve_target *t, unsigned cpu, struct gyve_mmu *ret, s
 	if (res < 0)
 		return res;
 	gyve_mmu_from_regs(ret, r);
+	ret->flat = t->flat && !t->as_on;
 	if (t->as_on && ret->arch == GYVE_X86_64) {
 		ret->x86.cr3 = t->as_root;
 	} else if (t->as_on) {

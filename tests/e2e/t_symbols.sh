@@ -114,3 +114,22 @@ test_dump_x_as_gdb() {
 	diff "$T/ours" "$T/gdbs" >"$T/differences" || fail "gdb prints otherwise: $(sed -n 2,3p "$T/differences")"
 	end_started
 }
+
+# The core of an ordinary process, position-independent: its text is in the file only.
+test_dump_of_process() {
+	command -v gcc >/dev/null || skip "no gcc"
+	cat >"$T/prog.c" <<-'C'
+		volatile int sink;
+		__attribute__((noinline)) int leaf(int n) { sink = n; return sink + n; }
+		__attribute__((noinline)) int mid(int n) { return leaf(n + 1) + 1; }
+		int main(void) { return mid(41) & 1; }
+	C
+	gcc -g -O1 -pie -fPIE -o "$T/prog" "$T/prog.c" || skip "gcc makes no program"
+	gdb -nx -q -batch -ex 'break leaf' -ex run -ex "gcore $T/core" "$T/prog" >"$T/gdb.log" 2>&1 </dev/null
+	[ -s "$T/core" ] || skip "gdb makes no core here"
+	says "image .*prog, loaded with offset 0x[0-9a-f]+000," info "$T/core"
+	says '^#0 .*leaf \(n=42\) at prog.c:2$' bt "$T/core"
+	grep -qE '^#2 .*main \(\) at prog.c:4$' "$T/said" || fail "main is not in the stack"
+	says '<leaf>:' x/2i "$T/core" leaf
+	says '^ok +symbols' verify "$T/core"
+}
