@@ -51,6 +51,7 @@ static void find_ranges(struct job *j)
 
 static void show(struct job *j, bool have_gva, uint64_t gva, bool have_gpa, uint64_t gpa, const uint8_t *p, size_t n)
 {
+	uint64_t seen[SHOWN]; /* processes share the kernel's half */
 	char where[256];
 	unsigned aliases = 0;
 
@@ -73,6 +74,12 @@ static void show(struct job *j, bool have_gva, uint64_t gva, bool have_gpa, uint
 		if (gpa < r->gpa || gpa - r->gpa > r->end_incl - r->start)
 			continue;
 		uint64_t at = r->start + (gpa - r->gpa);
+		unsigned k = 0;
+		while (k < aliases && seen[k] != at)
+			k++;
+		if (k < aliases)
+			continue;
+		seen[aliases] = at;
 		gyve_dump_where(&j->d, at, where, sizeof(where));
 		printf(j->json ? "%s%" PRIu64 : "%s virtual 0x%" PRIx64, j->json && aliases ? ", " : "", at);
 		if (!j->json && *where)
@@ -246,7 +253,7 @@ int gyve_cmd_search(int argc, char **argv)
 	if (j.json)
 		printf("\n]\n");
 	else if (j.hits >= j.max)
-		printf("... %" PRIu64 " hits shown; more with --max\n", j.hits);
+		printf("... %" PRIu64 " hit%s shown; more with --max\n", j.hits, j.hits == 1 ? "" : "s");
 	else
 		printf("%" PRIu64 " hit%s in %" PRIu64 " KiB\n", j.hits, j.hits == 1 ? "" : "s", j.bytes >> 10);
 	gyve_pager_end();
