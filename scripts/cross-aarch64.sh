@@ -17,12 +17,13 @@ mkdir -p "$out" && out=$(cd "$out" && pwd) || exit 1
 
 packages=(
 	libarchive-dev
-	libbz2-1.0
+	libbz2-1.0 libbz2-dev
 	libcapstone-dev libcapstone4
 	libcmocka-dev libcmocka0
 	libdw-dev libdw1
 	libelf-dev libelf1
 	libfdt-dev libfdt1
+	liblz4-dev
 	liblzma-dev liblzma5
 	libglib2.0-0 libpcre2-8-0
 	libseccomp-dev libseccomp2
@@ -49,7 +50,7 @@ libs=$sysroot/usr/lib/aarch64-linux-gnu
 export PKG_CONFIG=$(command -v pkg-config) # the same for every target, told by these
 export PKG_CONFIG_LIBDIR=$libs/pkgconfig:$sysroot/usr/share/pkgconfig PKG_CONFIG_SYSROOT_DIR=$sysroot
 unset PKG_CONFIG_PATH
-export ARCHIVE_CFLAGS=" " ARCHIVE_LIBS="-l:libarchive.a -lz" # its shared form needs 40 MB of other libraries inside the machine
+export ARCHIVE_CFLAGS=" " ARCHIVE_LIBS="-l:libarchive.a -l:liblzma.a -l:libbz2.a -l:liblz4.a -l:libzstd.a -lz" # its shared form needs 40 MB of other libraries inside the machine
 # GYVE_CHECK_PROGRAMS: only these, as make names them (tests/unit/test_x ...)
 work=$out
 prepare_sources || die "autoreconf failed"
