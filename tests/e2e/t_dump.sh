@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # Dumps: written by a live guest, read by gdb and readelf and by ourselves, live and dead looked at with the same script.
-only_machine_tests aarch64 dump_of_aarch64
+only_machine_tests aarch64 dump_of_aarch64 dump_served_as_live_a64
 
 dump_of() { # GUEST [OPTION...]: $T/core of one that crashes
 	local guest=$1
@@ -383,4 +383,68 @@ test_dump_of_aarch64() {
 	IN
 	expect 'Thread 2' '= ' 'die' 'gpa 0x'
 	end_started
+}
+
+# The same gdb script inside, while the guest stands at its crash, and outside over its dump, on whatever host that is.
+limit_dump_served_as_live_a64=120
+test_dump_served_as_live_a64() {
+	local own=${GYVE_OUTSIDE:-$here/../../gyve} script
+	[ -x "$own" ] || skip "no gyve for this host in the source tree (GYVE_OUTSIDE names one)"
+	script='info threads
+		backtrace
+		print/x $TTBR0_EL1
+		print/x $ESR_EL1
+		info registers x0 x29 sp pc cpsr
+		thread 2
+		backtrace
+		thread 1
+		up
+		info locals
+		x/8xg $sp
+		x/3i $pc
+		monitor vtop kmain
+		monitor maps
+		monitor bt
+		info line kmain'
+	"$here/../hosts/run" "$MACHINE" --timeout 100 --gdb "unix:$T/gdb.sock" --copy "$GYVE:/bin/gyve" --copy "$GUESTS/crash_pf:/guest/crash_pf" \
+		--fetch "/tmp/core:$T/core" -- gyve run --gdb=tty:/dev/gdb --dump /tmp/other -c 2 /guest/crash_pf >"$T/gyve.out" 2>"$T/gyve.err" &
+	started=$!
+	wait_for_file "$T/gdb.sock"
+	gdb_run crash_pf <<-IN
+		continue
+		monitor dump /tmp/core
+		echo === begin\n
+		$script
+		echo === end\n
+		kill
+	IN
+	sed -n '/^=== begin/,/^+*echo === end/p' "$T/gdb.log" >"$T/live"
+	wait $started
+	started=
+	[ -s "$T/core" ] || fail "no dump came back"
+	"$own" serve "$T/core" --symbols "$GUESTS/crash_pf" --gdb "unix:$T/dead.sock" 2>"$T/serve.err" &
+	started=$!
+	wait_for 'target remote' "$T/serve.err"
+	mv "$T/dead.sock" "$T/gdb.sock"
+	gdb_run crash_pf <<-IN
+		echo === begin\n
+		$script
+		echo === end\n
+		stepi
+		detach
+	IN
+	sed -n '/^=== begin/,/^+*echo === end/p' "$T/gdb.log" >"$T/dead"
+	[ "$(wc -l <"$T/live")" -gt 30 ] || fail "the live script says too little"
+	diff "$T/live" "$T/dead" >"$T/differences" || fail "live and dead differ: $(sed -n 2,3p "$T/differences")"
+	expect 'a dump cannot run'
+	end_started
+}
+
+wait_for_file() {
+	local i
+	for ((i = 0; i < 500; i++)); do
+		[ ! -e "$1" ] || return 0
+		sleep 0.1
+	done
+	fail "$1 does not come up: $(head -n 1 "$T/gyve.err")"
 }
