@@ -26,6 +26,14 @@ done
 for option in $bash_options $zsh_options; do
 	help_options | grep -qx -- "$option" || complain "a completion offers --$option, which there is not"
 done
+# those of commands over dumps
+dump_man=$(sed 's/\\-/-/g; s/\\f[A-Z]//g' "$top/docs/gyve-dump.1")
+dump_bash=$(grep -F '*:-*)' "$top/completions/bash/gyve") dump_zsh=$(sed -n '/^dump_options/,/^)/p' "$top/completions/zsh/_gyve")
+for option in $("$gyve" bt --help | sed -nE 's/^  --([a-z-]+).*/\1/p'); do
+	grep -qE -- "--$option([^a-z-]|$)" <<<"$dump_man" || complain "gyve-dump(1) lacks --$option"
+	grep -qE -- "--$option([^a-z-]|$)" <<<"$dump_bash" || complain "bash completion lacks --$option of dumps"
+	grep -qE -- "--$option([^a-z-]|$)" <<<"$dump_zsh" || complain "zsh completion lacks --$option of dumps"
+done
 for command in $("$gyve" help | sed -nE 's/^  gyve ([a-z]+) .*/\1/p'); do
 	cat "$top/docs/gyve.1" "$top/docs/gyve-dump.1" | sed 's/\\-/-/g; s/\\f[A-Z]//g' | grep -qE "gyve $command\\b" ||
 		complain "gyve(1) and gyve-dump(1) lack gyve $command"
