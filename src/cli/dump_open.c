@@ -19,6 +19,7 @@ const char gyve_dump_options_help[] =
 	"  --debug-dir DIR   where debug files are: .build-id/..., and below the images' directories [/usr/lib/debug]\n"
 	"  --bias ADDRESS    what to add to the symbols' addresses [as the dump says]\n"
 	"  --raw gpa=ADDRESS[,arch=NAME]  the file is bare memory from ADDRESS on\n"
+	"  --arch NAME       x86_64 or aarch64, for formats that do not say it (LiME) [this host's]\n"
 	"  --find-tables     the dump has no system registers: look for page tables (of a Linux kernel: where it says)\n"
 	"  --reg NAME=VALUE  a register the dump does not have, of every vCPU (repeat): --reg cr3=0x1000\n";
 
@@ -39,6 +40,14 @@ static bool number(const char *text, uint64_t *ret)
 	return isdigit((unsigned char)*text) && !*end && !errno;
 }
 
+static int set_arch(struct gyve_dump_opts *o, const char *value)
+{
+	if (strcmp(value, "x86_64") != 0 && strcmp(value, "aarch64") != 0)
+		return usage("--arch: '%.60s' is neither x86_64 nor aarch64", value);
+	o->open.arch = *value == 'x' ? &gyve_arch_x86_64 : &gyve_arch_aarch64;
+	return 0;
+}
+
 static int set_raw(struct gyve_dump_opts *o, const char *value)
 {
 	char copy[128], *save = NULL;
@@ -50,11 +59,10 @@ static int set_raw(struct gyve_dump_opts *o, const char *value)
 	for (char *w = strtok_r(copy, ",", &save); w; w = strtok_r(NULL, ",", &save)) {
 		if (strncmp(w, "gpa=", 4) == 0 && number(w + 4, &o->open.raw_gpa))
 			continue;
-		if (strncmp(w, "arch=", 5) == 0 && (strcmp(w + 5, "x86_64") == 0 || strcmp(w + 5, "aarch64") == 0)) {
-			o->open.arch = w[5] == 'x' ? &gyve_arch_x86_64 : &gyve_arch_aarch64;
-			continue;
-		}
-		return usage("--raw: '%.60s' is neither gpa=ADDRESS nor arch=x86_64 or aarch64", w);
+		if (strncmp(w, "arch=", 5) != 0)
+			return usage("--raw: '%.60s' is neither gpa=ADDRESS nor arch=NAME", w);
+		if (set_arch(o, w + 5) < 0)
+			return -EINVAL;
 	}
 	return 0;
 }
@@ -113,10 +121,9 @@ static const struct {
 	const char *name;
 	int (*set)(struct gyve_dump_opts *o, const char *value);
 } with_value[] = {
-	{"--symbols", set_symbols}, {"--debug-dir", set_debug_dir},
-	{"--color", set_color},     {"--bias", set_bias},
-	{"--raw", set_raw},         {"--cpu", set_cpu},
-	{"--reg", set_reg},
+	{"--symbols", set_symbols}, {"--arch", set_arch}, {"--debug-dir", set_debug_dir},
+	{"--color", set_color},     {"--bias", set_bias}, {"--raw", set_raw},
+	{"--cpu", set_cpu},         {"--reg", set_reg},
 };
 
 /* 1: taken, *i moved behind it; 0: not ours. */
