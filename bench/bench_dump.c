@@ -142,6 +142,28 @@ static void bench_open(void)
 	printf("opening a dump of 100 GiB, ms|%.2f|-|50\n", open * 1e3);
 }
 
+/* A mebibyte at a time, beside memcpy. */
+static void bench_linear(struct gyve_core *core, const struct gyve_mmu *mmu, const uint8_t *ram, uint64_t len)
+{
+	uint8_t *buf = malloc(1 << 20);
+	double mine = 0, copy = 0, t;
+
+	for (int k = 0; k < 3; k++) {
+		t = now();
+		for (uint64_t at = 0; at < len; at += 1 << 20)
+			gyve_virt_read(mmu, &core->phys, at, buf, 1 << 20, NULL);
+		mine = best(mine, now() - t);
+		t = now();
+		for (uint64_t at = 0; at < len; at += 1 << 20) {
+			memcpy(buf, ram + at, 1 << 20);
+			__asm__ volatile("" : : "r"(buf) : "memory");
+		}
+		copy = best(copy, now() - t);
+	}
+	printf("linear by virtual address, GB/s|%.1f|%.1f|memcpy\n", (double)len / mine / 1e9, (double)len / copy / 1e9);
+	free(buf);
+}
+
 /* 2 MiB pages over 256 MiB. */
 static void bench_read(void)
 {
@@ -175,6 +197,7 @@ static void bench_read(void)
 		ns = best(ns, (now() - t) * 1e9 / READS);
 	}
 	printf("8 bytes by virtual address, ns|%.1f|-|100\n", ns);
+	bench_linear(core, &mmu, ram, LEN);
 	static const char *const what[] = {"text", "bytes with ??", "u64 in a range"};
 	for (unsigned w = 0; w < 3; w++) {
 		struct gyve_search s;

@@ -34,6 +34,8 @@ static void print_cpu(struct gyve_dump *d, unsigned cpu)
 	       d->core->arch->sp(r));
 	if (d->core->have_sys)
 		printf(", tables at 0x%" PRIx64, d->core->arch->root(r));
+	if (d->core->have_sys && r->arch == GYVE_AARCH64)
+		printf(" and 0x%" PRIx64, r->a64.ttbr1_el1 & UINT64_C(0xfffffffffffe)); /* without ASID and CnP */
 	printf("\n");
 }
 

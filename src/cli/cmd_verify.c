@@ -107,6 +107,10 @@ static void check_readers(struct report *r)
 	tell(r, true, "gdb",
 	     identity ? "opens it; virtual addresses are physical ones where the pc is"
 		      : "knows no page tables: dump with --dump-virtual, or use gyve serve");
+	if (c->guest_linux.there) {
+		tell(r, true, "crash, drgn", "take it with the vmlinux of Linux %s", c->guest_linux.release);
+		return;
+	}
 	tell(r, true, "crash, drgn", strstr(c->format, "QEMU") ? "take it when it has VMCOREINFO" : "take it as a plain core");
 }
 
