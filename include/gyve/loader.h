@@ -101,7 +101,8 @@ struct gyve_layout {
 	uint64_t window_len; /**< bytes at the start of RAM with no memory behind them: stores there are hypercalls */
 	uint64_t bias;       /**< run-time address - link-time vaddr */
 	gyve_gva_t entry;
-	unsigned nsegs; /**< run-time gva -> gpa while the guest has no page tables of its own; first the image's first */
+	gyve_gva_t place; /**< where a kernel that moves itself maps its first byte, once it was seen; 0: not known */
+	unsigned nsegs;   /**< run-time gva -> gpa while the guest has no page tables of its own; first the image's first */
 	struct {
 		gyve_gva_t gva;
 		gyve_gpa_t gpa;
@@ -155,6 +156,8 @@ struct gyve_platform_ops {
 	/** Initial registers of vCPU n: r holds its reset state; change what the platform defines. GPR and SYS groups are
 	 * stored. */
 	void (*cpu_init)(void *state, unsigned cpu, struct gyve_regs *r);
+	/** Does the image choose by itself, but always alike, where it maps seg[0]? NULL: it does not. */
+	bool (*moves)(void *state);
 	/** Make the devices, before the first access: host is borrowed for the life of the state. NULL: it has none. */
 	int (*attach)(void *state, const struct gyve_dev_host *host, struct gyve_err *err);
 	/** EXIT: *code holds the guest's exit code. CRASH: err says why. */

@@ -136,6 +136,10 @@ int gyve_vm_environment(struct gyve_vm *vm, const char *text);
  * again. After an error it cannot go on. */
 int gyve_vm_reset(struct gyve_vm *vm, struct gyve_err *err);
 
+/** Before gyve_vm_start(): if the image moves itself, run it until it is seen where to, and reset it. The layout's place says it
+ * then; 0: it was not seen. What the guest says meanwhile is to be thrown away. An error: the guest cannot be used. */
+int gyve_vm_find_place(struct gyve_vm *vm, struct gyve_err *err);
+
 /* While stopped: registers (cached; written back at resume). Pointer borrowed until resume; NULL on error. */
 struct gyve_regs *gyve_vcpu_regs(struct gyve_vm *vm, unsigned cpu, unsigned groups);
 /** Mark groups as changed. */

@@ -29,6 +29,7 @@ struct run {
 	size_t image_size;
 	int out_fd; /* -1: discard */
 	bool close_out;
+	bool mute; /* what the guest says now it will say again */
 	int signal_fd, dump_fd;
 	pid_t dumper; /* the process that writes a live dump; 0 none */
 	struct gyve_filemap *files;
@@ -56,7 +57,7 @@ static int fail(const struct gyve_err *err, int status)
 static void guest_write(void *ctx, const void *buf, size_t len)
 {
 	struct run *r = ctx;
-	if (r->out_fd >= 0 && gyve_write_all(r->out_fd, buf, len) < 0)
+	if (!r->mute && r->out_fd >= 0 && gyve_write_all(r->out_fd, buf, len) < 0)
 		r->out_fd = r->close_out ? (close(r->out_fd), -1) : -1; /* nobody reads: the guest need not know */
 }
 
@@ -185,13 +186,27 @@ static int open_boot_files(struct run *r, struct gyve_err *err)
 	return o->dtb ? gyve_file_map(o->dtb, &r->dtb.data, &r->dtb.len, err) : 0;
 }
 
+/* What is added to the addresses in the file with the symbols. */
+static uint64_t link_bias(const struct run *r)
+{
+	const struct gyve_layout *l = gyve_vm_layout(r->vm);
+	struct gyve_symtab *syms;
+	uint64_t text = l->place;
+
+	if (!l->place || !r->symbols.data || gyve_symtab_borrow(&syms, r->symbols.data, r->symbols.len, 0, NULL) < 0)
+		return l->bias;
+	gyve_symtab_lookup(syms, "_text", &text);
+	gyve_symtab_destroy(syms);
+	return l->place - text;
+}
+
 /* Names for a crash report, and what a debugger is told to read: the image, unless another file was named. Absence of names is
  * no failure. */
 static int open_target(struct run *r)
 {
 	enum { FETCH_MAX = 64 << 20 }; /* more takes a debugger minutes to fetch */
 	const struct gyve_opts *o = &r->opts;
-	uint64_t bias = gyve_vm_layout(r->vm)->bias;
+	uint64_t bias = link_bias(r);
 	const char *image = r->bundle ? r->kernel_path : o->image;
 	const struct mapped file = o->symbols ? r->symbols : (struct mapped){r->image, r->image_size};
 
@@ -380,6 +395,13 @@ static int set_up(struct run *r)
 	ret = gyve_vm_create(&vo, &r->vm, &err);
 	if (ret < 0)
 		return fail(&err, create_status(ret));
+	if (vo.stopped) {
+		r->mute = true;
+		ret = gyve_vm_find_place(r->vm, &err);
+		r->mute = false;
+		if (ret < 0)
+			return fail(&err, GYVE_STATUS_FAILED);
+	}
 	if (open_target(r) < 0 || gyve_vm_start(r->vm) < 0) {
 		gyve_err_set(&err, -ENOMEM, "cannot start the guest");
 		return fail(&err, GYVE_STATUS_FAILED);

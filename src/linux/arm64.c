@@ -14,6 +14,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 enum { DEFAULT_RAM = 256 << 20, MAX_RAM_GIB = 255, ALIGN = 2 << 20, CMDLINE_MAX = 2048 };
@@ -29,6 +30,8 @@ struct linux_arm64 {
 	pthread_mutex_t out_lock;              /* consoles share what they write to */
 	uint64_t ram_len, kernel, fdt, initrd; /* guest physical */
 	char cmdline[CMDLINE_MAX];
+	bool kaslr;
+	uint8_t seed[8]; /* for KASLR: the same after a reset */
 };
 
 static bool probe(const struct gyve_elf *elf)
@@ -111,6 +114,8 @@ static int plan(const struct gyve_elf *elf, const struct gyve_boot_params *param
 		destroy(l);
 		return r;
 	}
+	l->kaslr = params->aslr && !linux_has_word(l->cmdline, "nokaslr") &&
+		   getrandom(l->seed, sizeof(l->seed), GRND_NONBLOCK) == sizeof(l->seed);
 	fill_layout(l, layout);
 	*state = l;
 	return 0;
@@ -129,10 +134,16 @@ static int write_fdt(const struct linux_arm64 *l, const struct gyve_memmap *map,
 			      .nvirtio = linux_devices_count(p),
 			      .bootargs = *l->cmdline ? l->cmdline : NULL,
 			      .initrd = l->initrd,
-			      .initrd_len = p->initrd_len};
+			      .initrd_len = p->initrd_len,
+			      .seed = l->kaslr ? l->seed : NULL};
 	void *buf = gyve_memmap_ptr(map, l->fdt, A64_FDT_MAX);
 
 	return buf ? arm64_fdt_write(&f, buf, A64_FDT_MAX, err) : gyve_err_set(err, -ENOMEM, "guest memory is missing");
+}
+
+static bool moves(void *state)
+{
+	return ((struct linux_arm64 *)state)->kaslr;
 }
 
 static int load(void *state, const struct gyve_memmap *map, struct gyve_err *err)
@@ -214,6 +225,7 @@ const struct gyve_platform_ops gyve_platform_linux_arm64 = {
 	.plan = plan,
 	.load = load,
 	.cpu_init = cpu_init,
+	.moves = moves,
 	.attach = attach,
 	.access = on_access,
 	.destroy = destroy,

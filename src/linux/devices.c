@@ -132,3 +132,13 @@ int linux_cmdline(const struct gyve_boot_params *params, char *buf, size_t size,
 			fits = fits && add_word(buf, size, *a);
 	return fits ? 0 : gyve_err_set(err, -ENOEXEC, "the kernel's command line is longer than %zu bytes", size - 1);
 }
+
+bool linux_has_word(const char *text, const char *word)
+{
+	size_t n = strlen(word);
+
+	for (const char *p = text; (p = strstr(p, word)) != NULL; p += n)
+		if ((p == text || p[-1] == ' ') && (p[n] == ' ' || !p[n]))
+			return true;
+	return false;
+}

@@ -28,4 +28,6 @@ void linux_devices_destroy(struct linux_devices *l);
 
 /** The kernel's command line: --append, then what follows IMAGE. -ENOEXEC: longer than size - 1 bytes. */
 int linux_cmdline(const struct gyve_boot_params *params, char *buf, size_t size, struct gyve_err *err);
+/** Is this one of its words? */
+bool linux_has_word(const char *cmdline, const char *word);
 #endif

@@ -81,16 +81,6 @@ static int check(struct linux_x86_64 *l, struct gyve_err *err)
 	return place(l, err);
 }
 
-static bool has_word(const char *text, const char *word)
-{
-	size_t n = strlen(word);
-
-	for (const char *p = text; (p = strstr(p, word)) != NULL; p += n)
-		if ((p == text || p[-1] == ' ') && (p[n] == ' ' || !p[n]))
-			return true;
-	return false;
-}
-
 /* A kernel of a form that is not known is left to unpack itself. */
 static void unpack(struct linux_x86_64 *l)
 {
@@ -103,7 +93,7 @@ static void unpack(struct linux_x86_64 *l)
 		gyve_log(GYVE_LOG_INFO, GYVE_LOG_MAIN, "%s: it unpacks itself: %s", l->params->path, err.text);
 		return;
 	}
-	l->boot.kaslr = l->params->aslr && x86_image_movable(&l->image) && !has_word(l->cmdline, "nokaslr") &&
+	l->boot.kaslr = l->params->aslr && x86_image_movable(&l->image) && !linux_has_word(l->cmdline, "nokaslr") &&
 			getrandom(&random, sizeof(random), GRND_NONBLOCK) == sizeof(random);
 	if (l->boot.kaslr)
 		x86_image_move(&l->image, random);

@@ -54,6 +54,8 @@ int mon_info(struct mon *m)
 	if (t->layout)
 		mon_say(m, "%sloaded with offset 0x%" PRIx64 ", entry 0x%" PRIx64, t->image ? ", " : "", t->layout->bias,
 			t->layout->entry);
+	if (t->layout && t->layout->place)
+		mon_say(m, ", moves itself to 0x%" PRIx64, t->layout->place);
 	mon_say(m, "\n");
 	for (size_t i = 0; t->map && i < t->map->n; i++)
 		mon_say(m, "memory 0x%" PRIx64 "-0x%" PRIx64 " (%s) %s\n", t->map->regions[i].gpa,

@@ -345,7 +345,7 @@ static int glue_offsets(void *ctx, uint64_t *bias, uint64_t *segment)
 	if (!l)
 		return -ENOENT;
 	*bias = l->bias;
-	*segment = l->bias && l->nsegs ? l->seg[0].gva : 0;
+	*segment = l->place ? l->place : l->bias && l->nsegs ? l->seg[0].gva : 0;
 	return 0;
 }
 

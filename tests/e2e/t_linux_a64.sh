@@ -13,7 +13,7 @@ test_linux_a64_boot() {
 		show /proc/interrupts
 		poweroff
 	IN
-	linux_says 'Linux version ' 'PSCIv1\.[0-9] detected' 'Brought up 1 node, 2 CPUs' 'init: up with 2 CPUs' '^console=ttyAMA0 rdinit=/init' \
+	linux_says 'Linux version ' 'KASLR enabled' 'PSCIv1\.[0-9] detected' 'Brought up 1 node, 2 CPUs' 'init: up with 2 CPUs' '^console=ttyAMA0 rdinit=/init' \
 		'GICv3 .*uart-pl011' 'reboot: Power down'
 }
 
@@ -62,6 +62,7 @@ test_linux_a64_first_instruction() {
 	linux_files
 	: >"$T/none"
 	linux_gdb "$T/none" <<-'IN'
+		monitor info
 		info registers pc cpsr SCTLR_EL1
 		x/xw $x0
 		info threads
@@ -69,7 +70,7 @@ test_linux_a64_first_instruction() {
 		info registers pc
 		kill
 	IN
-	expect '^pc +0x40[0-9a-f]{6} ' '^cpsr .*EL=1 F I A D' '0x[0-9a-f]+:.*0xedfe0dd0' 'vCPU 0' 'vCPU 1' '^pc +0x40[0-9a-f]{6} '
+	expect 'moves itself to 0xffff[0-9a-f]+' '^pc +0x40[0-9a-f]{6} ' '^cpsr .*EL=1 F I A D' '0x[0-9a-f]+:.*0xedfe0dd0' 'vCPU 0' 'vCPU 1' '^pc +0x40[0-9a-f]{6} '
 	gyve_ends 0
 }
 
