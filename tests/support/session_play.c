@@ -7,6 +7,7 @@
 #include "run_guest.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -78,9 +79,10 @@ static void dial(struct play *p)
 	struct sockaddr_un a = {.sun_family = AF_UNIX};
 
 	snprintf(a.sun_path, sizeof(a.sun_path), "%s", p->path);
-	p->fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	/* a server that is about to end does not accept any more: wait for nothing but a place in its queue */
+	p->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
 	must(p->fd >= 0, "no socket");
-	if (connect(p->fd, (struct sockaddr *)&a, sizeof(a)) < 0) {
+	if (connect(p->fd, (struct sockaddr *)&a, sizeof(a)) < 0 || fcntl(p->fd, F_SETFL, 0) < 0) {
 		close(p->fd);
 		p->fd = -1;
 	}
