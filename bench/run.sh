@@ -79,6 +79,7 @@ loop_round >"$work/compare/loop.at"
 row "what" "gyve" "peer" "goal"
 if [ -n "$machine" ]; then
 	"$here/../tests/hosts/run" "$machine" --timeout 300 --copy "$work/compare:/compare" -- env ROUNDS="${ROUNDS:-5}" sh /compare/compare.sh /compare
+	"$here/linux_boot.sh" "$machine" "$gyve"
 	exit
 fi
 sh "$work/compare/compare.sh" "$work/compare"
@@ -167,6 +168,9 @@ if [ -n "$linux" ] && ${CC:-gcc} -std=gnu11 -O2 -I"$here/../include" -o "$work/b
 	fi
 	row "bt -a of 8 vCPUs ($(grep -c '^#' "$work/bt") frames), ms" "$ours" "$peer" "200"
 fi
+
+# Debian's kernel from exec to its first line, in the emulated host where guests run truly.
+if command -v qemu-system-x86_64 >/dev/null; then "$here/linux_boot.sh" svm "$gyve"; fi
 
 # The network card, in a network namespace of its own: a guest's TCP each way, and requests that it answers.
 net_bench() { # ARGUMENT... of net_inside.sh
