@@ -34,9 +34,14 @@ test_linux_x86_dump() {
 	says ' do_idle \(\) at idle.c:[0-9]+' bt -a --symbols "$vmlinux" "$T/core.live"
 	says 'in panic \(' bt --symbols "$vmlinux" "$T/core.panic"
 	if command -v crash >/dev/null; then # 8.0.2 finds one task in this kernel, in QEMU's dumps as well
-		printf 'sys\nrd -a linux_banner\nquit\n' >"$T/crash.in"
-		timeout 60 crash -s -i "$T/crash.in" "$vmlinux" "$T/core.live" >"$T/crash" 2>&1 </dev/null
-		grep -q 'RELEASE: 6\.' "$T/crash" && grep -q 'Linux version 6' "$T/crash" || fail "crash: $(head -n 1 "$T/crash")"
+		printf 'sys\nbt\nps\nlog\nrd -a linux_banner\nquit\n' >"$T/crash.in"
+		for which in live panic; do
+			timeout 60 crash -s -i "$T/crash.in" "$vmlinux" "$T/core.$which" >"$T/crash.$which" 2>&1 </dev/null
+			grep -q 'RELEASE: 6\.' "$T/crash.$which" && grep -q 'Linux version 6' "$T/crash.$which" && grep -q 'Run /init as init' "$T/crash.$which" &&
+				grep -q '\[swapper/0\]' "$T/crash.$which" || fail "crash, $which: $(head -n 1 "$T/crash.$which")"
+		done
+		grep -q 'PANIC: "Kernel panic - not syncing: sysrq triggered crash"' "$T/crash.panic" || fail "crash does not see the panic"
+		grep -q '^ *#[0-9]* .* sysrq_handle_crash at ' "$T/crash.panic" || fail "crash does not see the panicked stack"
 	fi
 	if command -v drgn >/dev/null; then
 		cat >"$T/look.py" <<-'PY'
@@ -46,8 +51,14 @@ test_linux_x86_dump() {
 			    print(task.pid.value_(), task.comm.string_().decode())
 			    if task.comm.string_() == b"kswapd0":
 			        print(prog.stack_trace(task))
+			for frame, _ in zip(prog.stack_trace(find_task(prog, 1)), range(20)):
+			    print(frame)
 		PY
-		drgn -q -c "$T/core.live" -s "$vmlinux" "$T/look.py" >"$T/drgn" 2>&1 || fail "drgn: $(tail -n 1 "$T/drgn")"
-		grep -q '^6\.' "$T/drgn" && grep -q '^1 init$' "$T/drgn" && grep -q ' kswapd (' "$T/drgn" || fail "drgn does not find the tasks"
+		for which in live panic; do
+			drgn -q -c "$T/core.$which" -s "$vmlinux" "$T/look.py" >"$T/drgn.$which" 2>&1 || fail "drgn, $which: $(tail -n 1 "$T/drgn.$which")"
+			grep -q '^6\.' "$T/drgn.$which" && grep -q '^1 init$' "$T/drgn.$which" && grep -q ' kswapd (' "$T/drgn.$which" ||
+				fail "drgn does not find the tasks of $which"
+		done
+		grep -q 'sysrq_handle_crash' "$T/drgn.panic" || fail "drgn does not see the panicked stack"
 	fi
 }
