@@ -88,6 +88,7 @@ struct gyve_boot_params {
 	struct gyve_net *net;       /**< where the guest's network card leads; borrowed, NULL: it has none */
 	const char *tempdir;        /**< where files at unmapped paths go; NULL: TMPDIR */
 	bool no_input;              /**< standard input is not the guest's */
+	int terminal;               /**< what a Linux guest reads in its place: a descriptor; 0: nothing */
 	bool strict;                /**< an unknown port or MMIO access ends the guest */
 };
 

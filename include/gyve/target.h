@@ -209,6 +209,10 @@ struct gyve_serve {
 	 * NULL. */
 	void (*dump)(void *ctx, const char *why, const struct gyve_stop *stop);
 	void *dump_ctx;
+	int input_fd; /**< readable: call input, unless that is NULL */
+	/** true: as if quit_fd had become readable. */
+	bool (*input)(void *ctx);
+	void *input_ctx;
 	bool client_required; /**< stay stopped until the first client resumes the guest */
 	bool observers;       /**< who comes while a debugger is connected may look on; else is told that there is one */
 	/** Something a person at the terminal should read: one line or paragraph without newline. */

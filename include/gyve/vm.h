@@ -104,6 +104,8 @@ unsigned gyve_vm_ncpus(const struct gyve_vm *vm);
 const struct gyve_arch *gyve_vm_arch(const struct gyve_vm *vm);
 const struct gyve_memmap *gyve_vm_memmap(const struct gyve_vm *vm);
 const struct gyve_layout *gyve_vm_layout(const struct gyve_vm *vm);
+/** Its platform's name: "hermit", "bare", "linux". */
+const char *gyve_vm_platform(const struct gyve_vm *vm);
 const struct gyve_host_caps *gyve_vm_caps(const struct gyve_vm *vm);
 
 /** Readable when a stop is waiting. */
@@ -136,8 +138,8 @@ int gyve_vm_environment(struct gyve_vm *vm, const char *text);
  * again. After an error it cannot go on. */
 int gyve_vm_reset(struct gyve_vm *vm, struct gyve_err *err);
 
-/** Before gyve_vm_start(): if the image moves itself, run it until it is seen where to, and reset it. The layout's place says it
- * then; 0: it was not seen. What the guest says meanwhile is to be thrown away. An error: the guest cannot be used. */
+/** Before gyve_vm_start(): if the image moves itself, run it until it is seen where to, and reset it. The layout's place says
+ * it then; 0: it was not seen. What the guest says meanwhile is to be thrown away. An error: the guest cannot be used. */
 int gyve_vm_find_place(struct gyve_vm *vm, struct gyve_err *err);
 
 /* While stopped: registers (cached; written back at resume). Pointer borrowed until resume; NULL on error. */

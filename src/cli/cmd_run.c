@@ -4,6 +4,7 @@
 #include "cmd.h"
 #include "isolation.h"
 #include "opts.h"
+#include "terminal.h"
 
 #include "../base/io.h"
 #include "gyve/filemap.h"
@@ -40,6 +41,7 @@ struct run {
 		size_t len;
 	} initrd, dtb, symbols;
 	char kernel_path[32];
+	struct terminal terminal;
 	struct isolation isolation;
 	struct gyve_net *net;
 	struct gyve_symtab *syms;
@@ -392,6 +394,9 @@ static int set_up(struct run *r)
 	vo.boot.dtb_len = r->dtb.len;
 	vo.boot.tempdir = o->tempdir;
 	vo.boot.no_input = o->gdb && o->listen.kind == GYVE_LISTEN_STDIO;
+	if (!vo.boot.no_input)
+		terminal_open(&r->terminal);
+	vo.boot.terminal = r->terminal.guest;
 	ret = gyve_vm_create(&vo, &r->vm, &err);
 	if (ret < 0)
 		return fail(&err, create_status(ret));
@@ -409,11 +414,19 @@ static int set_up(struct run *r)
 	return 0;
 }
 
+static bool typed(void *ctx)
+{
+	return terminal_read(&((struct run *)ctx)->terminal);
+}
+
 static int wait_for_end(struct run *r)
 {
 	struct gyve_serve serve = {
 		.target = &r->target,
 		.observers = r->opts.observers,
+		.input_fd = STDIN_FILENO,
+		.input = r->terminal.raw ? typed : NULL,
+		.input_ctx = r,
 		.quit_fd = r->signal_fd,
 		.quit_code = 128 + SIGINT,
 		.dump_fd = r->dump_fd,
@@ -455,6 +468,7 @@ static void tear_down(struct run *r)
 	if (r->syms)
 		gyve_symtab_destroy(r->syms);
 	gyve_server_close(r->server);
+	terminal_close(&r->terminal);
 	isolation_deinit(&r->isolation);
 	gyve_filemap_destroy(r->files);
 	gyve_hermit_image_close(r->bundle);
@@ -509,6 +523,8 @@ int gyve_cmd_run(int argc, char **argv)
 		return GYVE_STATUS_USAGE;
 	}
 	status = set_up(&r);
+	if (status == 0 && strcmp(gyve_vm_platform(r.vm), "linux") == 0)
+		terminal_begin(&r.terminal);
 	if (status == 0)
 		status = wait_for_end(&r);
 	tear_down(&r);

@@ -15,7 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <unistd.h>
 
 enum { DEFAULT_RAM = 256 << 20, MAX_RAM_GIB = 255, ALIGN = 2 << 20, CMDLINE_MAX = 2048 };
 
@@ -193,8 +192,8 @@ static int attach(void *state, const struct gyve_dev_host *host, struct gyve_err
 {
 	struct linux_arm64 *l = state;
 	struct gyve_sink out = {put_out, l};
-	bool input = !l->params->no_input && !l->params->virtio_console;
-	int r = gyve_pl011_create(&l->uart, host, A64_UART_IRQ, &out, input ? STDIN_FILENO : -1);
+	int input = l->params->virtio_console ? -1 : linux_input(l->params);
+	int r = gyve_pl011_create(&l->uart, host, A64_UART_IRQ, &out, input);
 
 	if (r == 0)
 		r = gyve_bus_add(&l->bus, false, A64_UART, A64_UART_LEN, gyve_pl011_access, l->uart);

@@ -84,7 +84,7 @@ int linux_devices_create(struct linux_devices *l, const struct gyve_boot_params 
 	r = virtio_rng_create(&d, host);
 	r = add(&p, r, d, virtio_rng_destroy, err);
 	if (r == 0 && params->virtio_console) {
-		r = virtio_console_create(&d, host, out, params->no_input ? -1 : STDIN_FILENO);
+		r = virtio_console_create(&d, host, out, linux_input(params));
 		r = add(&p, r, d, virtio_console_destroy, err);
 	}
 	if (r == 0 && params->net)
@@ -108,6 +108,11 @@ void linux_devices_destroy(struct linux_devices *l)
 	virtio_net_destroy(l->net);
 	l->net = NULL;
 	l->n = 0;
+}
+
+int linux_input(const struct gyve_boot_params *params)
+{
+	return params->no_input ? -1 : params->terminal ? params->terminal : STDIN_FILENO;
 }
 
 static bool add_word(char *buf, size_t size, const char *word)

@@ -26,6 +26,8 @@ int linux_devices_create(struct linux_devices *l, const struct gyve_boot_params 
 void linux_devices_reset(struct linux_devices *l);
 void linux_devices_destroy(struct linux_devices *l);
 
+/** The descriptor that the guest's console reads; -1: none. */
+int linux_input(const struct gyve_boot_params *params);
 /** The kernel's command line: --append, then what follows IMAGE. -ENOEXEC: longer than size - 1 bytes. */
 int linux_cmdline(const struct gyve_boot_params *params, char *buf, size_t size, struct gyve_err *err);
 /** Is this one of its words? */

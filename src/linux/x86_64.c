@@ -17,7 +17,6 @@
 #include <string.h>
 #include <sys/random.h>
 #include <time.h>
-#include <unistd.h>
 
 enum { DEFAULT_RAM = 256 << 20, MAX_RAM_GIB = 512 };
 enum { PORT_KEYBOARD = 0x64, KEYBOARD_RESET = 0xfe, PORT_RESET = 0xcf9, RESET_CPU = 4 };
@@ -218,8 +217,8 @@ static int attach(void *state, const struct gyve_dev_host *host, struct gyve_err
 {
 	struct linux_x86_64 *l = state;
 	struct gyve_sink out = {put_out, l};
-	bool input = !l->params->no_input && !l->params->virtio_console;
-	int r = uart16550_create(&l->uart, host, X86_COM1_IRQ, &out, input ? STDIN_FILENO : -1);
+	int input = l->params->virtio_console ? -1 : linux_input(l->params);
+	int r = uart16550_create(&l->uart, host, X86_COM1_IRQ, &out, input);
 
 	if (r == 0)
 		r = gyve_bus_add(&l->bus, true, X86_COM1, UART16550_LEN, uart16550_access, l->uart);

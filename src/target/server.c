@@ -397,7 +397,19 @@ static void on_stop(struct session *x)
 	}
 }
 
-enum { P_QUIT, P_DUMP, P_STOP, P_TEXT, P_LISTEN, P_REFUSED, P_IN, P_OUT, P_OBSERVERS, P_COUNT = P_OBSERVERS + OBSERVER_MAX };
+enum {
+	P_QUIT,
+	P_INPUT,
+	P_DUMP,
+	P_STOP,
+	P_TEXT,
+	P_LISTEN,
+	P_REFUSED,
+	P_IN,
+	P_OUT,
+	P_OBSERVERS,
+	P_COUNT = P_OBSERVERS + OBSERVER_MAX
+};
 
 static void fill_poll(struct session *x, struct pollfd p[P_COUNT])
 {
@@ -410,6 +422,7 @@ static void fill_poll(struct session *x, struct pollfd p[P_COUNT])
 		text_fd = -1;
 
 	p[P_QUIT] = (struct pollfd){x->serve->quit_fd, POLLIN, 0};
+	p[P_INPUT] = (struct pollfd){x->serve->input ? x->serve->input_fd : -1, POLLIN, 0};
 	p[P_DUMP] = (struct pollfd){x->serve->dump_fd > 0 ? x->serve->dump_fd : -1, POLLIN, 0};
 	p[P_STOP] = (struct pollfd){gyve_target_event_fd(x->serve->target), POLLIN, 0};
 	p[P_TEXT] = (struct pollfd){text_fd, POLLIN, 0};
@@ -436,13 +449,13 @@ int gyve_server_run(struct gyve_server *s, const struct gyve_serve *serve, struc
 	while (!x.ended) {
 		fill_poll(&x, p);
 		if (x.quitting)
-			p[P_QUIT].fd = -1;
+			p[P_QUIT].fd = p[P_INPUT].fd = -1;
 		if (poll(p, P_COUNT, -1) < 0) {
 			if (errno == EINTR)
 				continue;
 			return -errno;
 		}
-		if (p[P_QUIT].revents) {
+		if (p[P_QUIT].revents || (p[P_INPUT].revents && serve->input(serve->input_ctx))) {
 			x.quitting = true;
 			x.ended |= x.dead;
 			gyve_target_kill(serve->target, serve->quit_code);

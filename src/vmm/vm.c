@@ -263,6 +263,11 @@ const struct gyve_layout *gyve_vm_layout(const struct gyve_vm *vm)
 	return &vm->layout;
 }
 
+const char *gyve_vm_platform(const struct gyve_vm *vm)
+{
+	return vm->platform->name;
+}
+
 const struct gyve_host_caps *gyve_vm_caps(const struct gyve_vm *vm)
 {
 	if (vm->opt.debugger && vm->ops->probe)

@@ -91,20 +91,6 @@ test_linux_x86_first_instruction() {
 	gyve_ends 0
 }
 
-# Here, too, where a boot takes minutes: the kernel's first words, moved and unpacked by gyve.
-limit_linux_x86_first_words=120
-test_linux_x86_first_words() {
-	local i
-	MACHINE=svm linux_files
-	timeout 100 "$GYVE" run -m 256MiB --append 'earlyprintk=ttyS0 console=ttyS0' "$linux_base/vmlinuz" >"$T/gyve.out" 2>"$T/gyve.err" </dev/null &
-	started=$!
-	for ((i = 0; i < 900; i++)); do
-		grep -q 'BIOS-e820' "$T/gyve.out" && break
-		sleep 0.1
-	done
-	linux_says 'Linux version ' 'Command line: earlyprintk=ttyS0'
-}
-
 # GYVE_LINUX_X86_VMLINUX: usr/lib/debug/boot/vmlinux-* of that kernel's -dbg package.
 limit_linux_x86_symbols=120
 test_linux_x86_symbols() {
@@ -124,4 +110,36 @@ test_linux_x86_symbols() {
 	IN
 	expect 'hit Breakpoint 1|Breakpoint 1, start_kernel' '^#0 +start_kernel' 'Linux version' 'swapper' 'start_kernel'
 	gyve_ends 0
+}
+
+# Here, too, where a boot takes minutes: the kernel's first words, unpacked by gyve. On a terminal: Ctrl-C is the guest's, Ctrl-A x ends gyve, and the terminal is as it was.
+limit_linux_x86_terminal=120
+test_linux_x86_terminal() {
+	MACHINE=svm linux_files
+	cat >"$T/terminal.py" <<-'PY'
+		import os, pty, select, sys, termios, time
+		pid, fd = pty.fork()
+		if pid == 0:
+		    os.execv(sys.argv[1], sys.argv[1:])
+		before, said, until, typed = termios.tcgetattr(fd), b"", time.time() + 90, False
+		while time.time() < until:
+		    if not select.select([fd], [], [], 1)[0]:
+		        continue
+		    try:
+		        piece = os.read(fd, 4096)
+		    except OSError:
+		        break
+		    if not piece:
+		        break
+		    said += piece
+		    if b"Linux version" in said and not typed:
+		        raw = not termios.tcgetattr(fd)[3] & termios.ICANON
+		        os.write(fd, b"\x03\x01\x01text\x01x")
+		        typed = True
+		status = os.waitpid(pid, 0)[1]
+		print(said.decode(errors="replace"))
+		print("raw", raw, "status", os.waitstatus_to_exitcode(status), "restored", termios.tcgetattr(fd) == before)
+	PY
+	python3 "$T/terminal.py" "$GYVE" run -m 256MiB --append 'earlyprintk=ttyS0' "$linux_base/vmlinuz" >"$T/gyve.out" 2>"$T/gyve.err"
+	linux_says 'Ctrl-A x ends' 'Linux version 6' '^raw True status 130 restored True'
 }
