@@ -70,6 +70,6 @@ aarch64) qemu_a64 || : ;;
 esac
 [ ${#qemu[@]} = 0 ] || qemu+=(-accel kvm -cpu host -m 256 -no-user-config -nodefaults -display none -no-reboot -serial stdio)
 
-"$tests/hosts/run" "$host" --memory 1800 --timeout 400 --copy "$gyve:/bin/gyve" --copy "$vmlinuz:/guest/vmlinuz" --copy "$work/initrd:/guest/initrd" \
+"$tests/hosts/run" "$host" --memory 1800 --timeout 900 --copy "$gyve:/bin/gyve" --copy "$vmlinuz:/guest/vmlinuz" --copy "$work/initrd:/guest/initrd" \
 	--copy "$work/first_line:/guest/first_line" --copy "$work/qemu:/qemu" --copy "$bench/linux_boot_rows.sh:/guest/rows" \
 	-- env ROUNDS="${ROUNDS:-3}" sh /guest/rows "$console" ${qemu[@]+"${qemu[@]}"}
