@@ -44,6 +44,7 @@ struct gyve_target_ops {
 	ssize_t (*stats)(void *ctx, struct gyve_stat **ret);
 	int (*catch_set)(void *ctx, enum gyve_catch what, bool on, struct gyve_err *err);
 	unsigned (*catches)(void *ctx);
+	void (*panic_at)(void *ctx, gyve_gva_t gva);
 	int (*catch_calls)(void *ctx, enum gyve_call_owner owner, bool all, const uint32_t *numbers, size_t n,
 			   struct gyve_err *err);
 	bool (*call_caught)(void *ctx, enum gyve_call_owner owner, uint32_t number);

@@ -31,6 +31,7 @@ enum gyve_catch {
 	GYVE_CATCH_DF,
 	GYVE_CATCH_SYNC, /**< aarch64: synchronous exceptions, SError */
 	GYVE_CATCH_SERROR,
+	GYVE_CATCH_PANIC, /**< no exception: a kernel's function that is its end, see gyve_vm_panic_at() */
 	GYVE_CATCH_N
 };
 /** Why it stopped. */
@@ -189,6 +190,8 @@ void gyve_bp_list(struct gyve_vm *vm, void (*cb)(void *ctx, const char *line), v
 /** Stop, or no longer, when the guest takes the exception. Only while stopped; gyve_bp_clear() ends all of them. -ENOTSUP: the
  * architecture has no such exception. */
 int gyve_vm_catch(struct gyve_vm *vm, enum gyve_catch what, bool on, struct gyve_err *err);
+/** Where GYVE_CATCH_PANIC is; before it is asked for. */
+void gyve_vm_panic_at(struct gyve_vm *vm, gyve_gva_t gva);
 /** Bit mask 1u << GYVE_CATCH_*. */
 unsigned gyve_vm_catches(const struct gyve_vm *vm);
 

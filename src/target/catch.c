@@ -10,12 +10,16 @@
 #include <string.h>
 
 static const char *const names[GYVE_CATCH_N] = {
-	[GYVE_CATCH_PF] = "pf", [GYVE_CATCH_GP] = "gp",     [GYVE_CATCH_UD] = "ud",
-	[GYVE_CATCH_DF] = "df", [GYVE_CATCH_SYNC] = "sync", [GYVE_CATCH_SERROR] = "serror",
+	[GYVE_CATCH_PF] = "pf",     [GYVE_CATCH_GP] = "gp",         [GYVE_CATCH_UD] = "ud",       [GYVE_CATCH_DF] = "df",
+	[GYVE_CATCH_SYNC] = "sync", [GYVE_CATCH_SERROR] = "serror", [GYVE_CATCH_PANIC] = "panic",
 };
 
 static bool of_arch(const struct gyve_target *t, unsigned what)
 {
+	uint64_t at;
+
+	if (what == GYVE_CATCH_PANIC)
+		return gyve_symtab_lookup(t->syms, "panic", &at) == 0;
 	return (what >= GYVE_CATCH_SYNC) == (t->arch->id == GYVE_AARCH64);
 }
 
@@ -33,6 +37,7 @@ int mon_catch(struct mon *m)
 {
 	char what[16], how[8];
 	bool known = false;
+	uint64_t at = 0;
 	int ret = 0;
 
 	if (!m->t->ops->catch_set)
@@ -47,10 +52,15 @@ int mon_catch(struct mon *m)
 		if (strcmp(what, names[i]) != 0 && !(strcmp(what, "all") == 0 && of_arch(m->t, i)))
 			continue;
 		known = true;
+		if (i == GYVE_CATCH_PANIC && gyve_symtab_lookup(m->t->syms, "panic", &at) < 0)
+			return gyve_err_set(m->err, -ENOENT, "there is no symbol 'panic': --symbols names a kernel's vmlinux");
+		if (i == GYVE_CATCH_PANIC)
+			m->t->ops->panic_at(m->t->ctx, at);
 		ret = m->t->ops->catch_set(m->t->ctx, i, !off, m->err);
 	}
 	if (ret == 0 && !known)
-		ret = gyve_err_set(m->err, -EINVAL, "there is no exception '%s': pf, gp, ud, df; sync, serror; all", what);
+		ret = gyve_err_set(m->err, -EINVAL, "there is no exception '%s': pf, gp, ud, df; sync, serror; panic; all",
+				   what);
 	return ret < 0 ? ret : list(m);
 }
 
@@ -166,11 +176,31 @@ static void a64_text(struct text *x, struct gyve_target *t, const struct gyve_st
 	add_unmapped(x, t, stop->cpu, r->far_el1);
 }
 
+/* Its first argument: what it will print, with places for numbers. */
+static void panic_text(struct text *x, struct gyve_target *t, unsigned cpu)
+{
+	char message[160] = "";
+	struct gyve_regs *r;
+
+	add(x, "vCPU %u: the kernel panics", cpu);
+	if (gyve_target_regs(t, cpu, GYVE_REGS_GPR, &r, NULL) < 0)
+		return;
+	uint64_t at = r->arch == GYVE_X86_64 ? r->x86.gpr[GYVE_RDI] : r->a64.x[0];
+	ssize_t n = gyve_target_read(t, cpu, at, message, sizeof(message) - 1, NULL);
+	message[n > 0 ? n : 0] = '\0';
+	message[strcspn(message, "\n")] = '\0';
+	add(x, ": %s", message);
+}
+
 int gyve_catch_text(struct gyve_target *t, const struct gyve_stop *stop, char *buf, size_t size)
 {
 	struct text x = {buf, size, 0};
 	struct gyve_regs *r;
 
+	if (stop->catches == 1u << GYVE_CATCH_PANIC) {
+		panic_text(&x, t, stop->cpu);
+		return (int)x.len;
+	}
 	add(&x, "vCPU %u has taken an exception: ", stop->cpu);
 	if (gyve_target_regs(t, stop->cpu, GYVE_REGS_GPR | GYVE_REGS_SYS, &r, NULL) < 0)
 		add(&x, "its registers cannot be read");

@@ -164,6 +164,11 @@ static int live_catch(void *ctx, enum gyve_catch what, bool on, struct gyve_err 
 	return gyve_vm_catch(ctx, what, on, err);
 }
 
+static void live_panic_at(void *ctx, gyve_gva_t gva)
+{
+	gyve_vm_panic_at(ctx, gva);
+}
+
 static unsigned live_catches(void *ctx)
 {
 	return gyve_vm_catches(ctx);
@@ -219,6 +224,7 @@ static const struct gyve_target_ops live_ops = {
 	.device = live_device,
 	.catch_set = live_catch,
 	.catches = live_catches,
+	.panic_at = live_panic_at,
 	.catch_calls = live_catch_calls,
 	.call_caught = live_call_caught,
 	.call_row = live_call_row,

@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { SIG_INT = 2, SIG_ILL = 4, SIG_TRAP = 5, SIG_BUS = 10, SIG_SEGV = 11 }; /* gdb's numbers */
+enum { SIG_INT = 2, SIG_ILL = 4, SIG_TRAP = 5, SIG_ABRT = 6, SIG_BUS = 10, SIG_SEGV = 11 }; /* gdb's numbers */
 
 enum { TOUCH_MAX = 4096 }; /* bytes of a read that may go to devices */
 
@@ -266,9 +266,10 @@ void gyve_glue_translate_stop(struct gyve_target *t, const struct gyve_stop *sto
 	ret->kind = table[stop->kind].kind;
 	ret->signal = table[stop->kind].signal;
 	if (stop->kind == GYVE_STOP_CATCH)
-		ret->signal = stop->catches & 1u << GYVE_CATCH_UD   ? SIG_ILL
-			      : stop->catches & 1u << GYVE_CATCH_DF ? SIG_BUS
-								    : SIG_SEGV;
+		ret->signal = stop->catches & 1u << GYVE_CATCH_UD      ? SIG_ILL
+			      : stop->catches & 1u << GYVE_CATCH_DF    ? SIG_BUS
+			      : stop->catches & 1u << GYVE_CATCH_PANIC ? SIG_ABRT
+								       : SIG_SEGV;
 	ret->tid = (int)stop->cpu + 1;
 	ret->addr = stop->addr;
 	ret->code = stop->code & 0xff;

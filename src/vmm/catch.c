@@ -21,9 +21,9 @@ static const uint8_t x86_vectors[] = {
 
 static unsigned supported(const struct gyve_vm *vm)
 {
-	unsigned a64 = 1u << GYVE_CATCH_SYNC | 1u << GYVE_CATCH_SERROR;
+	unsigned a64 = 1u << GYVE_CATCH_SYNC | 1u << GYVE_CATCH_SERROR, panic = vm->panic_at ? 1u << GYVE_CATCH_PANIC : 0;
 
-	return vm->arch->id == GYVE_AARCH64 ? a64 : ((1u << GYVE_CATCH_N) - 1) & ~a64;
+	return panic | (vm->arch->id == GYVE_AARCH64 ? a64 : ((1u << GYVE_CATCH_PANIC) - 1) & ~a64);
 }
 
 /* --- where the handlers begin */
@@ -73,7 +73,9 @@ static void find_entries(struct gyve_vcpu *v, struct catch_list *l)
 	for (unsigned what = 0; r && what < GYVE_CATCH_N; what++) {
 		if (!(v->vm->catch_mask & 1u << what))
 			continue;
-		if (v->vm->arch->id == GYVE_AARCH64)
+		if (what == GYVE_CATCH_PANIC)
+			add_entry(l, v->vm->panic_at, what);
+		else if (v->vm->arch->id == GYVE_AARCH64)
 			a64_entries(&r->a64, what, l);
 		else
 			x86_entry(v, &r->x86, what, l);
@@ -175,6 +177,11 @@ void catch_tick_stop(struct gyve_vcpu *v)
 }
 
 /* --- the session thread's side */
+
+void gyve_vm_panic_at(struct gyve_vm *vm, gyve_gva_t gva)
+{
+	vm->panic_at = gva;
+}
 
 unsigned gyve_vm_catches(const struct gyve_vm *vm)
 {

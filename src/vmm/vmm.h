@@ -217,6 +217,7 @@ struct gyve_vm {
 	size_t npending;
 	struct call_set call_sets[GYVE_CALLS_OWNERS]; /**< change only while stopped */
 	bool calls_caught;                            /**< one of them is not empty */
+	gyve_gva_t panic_at;                          /**< 0: unknown */
 	unsigned catch_mask;                          /**< exceptions to be caught; changes only while stopped */
 	unsigned book_gen;                            /**< changes with every change of what the debug registers hold */
 	struct assist_count *assists;

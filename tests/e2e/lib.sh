@@ -126,11 +126,11 @@ gdb_run() {
 	echo "gdb ended with status $?" >>"$T/gdb.log"
 }
 
-# The same, but in the background as $gdb_pid.
+# The same, but in the background as $gdb_pid. $gdb_before: a command before the others.
 gdb_start() {
 	local line commands=()
 	# one -ex each: gdb would leave a command file at the first error
-	for line in 'set confirm off' 'set pagination off' 'set width 0' "set remotetimeout ${MACHINE:+3}20" "target ${protocol:-remote} $T/gdb.sock" \
+	for line in ${gdb_before:+"$gdb_before"} 'set confirm off' 'set pagination off' 'set width 0' "set remotetimeout ${MACHINE:+3}20" "target ${protocol:-remote} $T/gdb.sock" \
 		'set trace-commands on'; do
 		commands+=(-ex "$line")
 	done

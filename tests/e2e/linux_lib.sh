@@ -51,8 +51,8 @@ linux_says() {
 # linux_gdb FILE: $linux_console names the serial port; gyve inside waits for the gdb outside, whose commands are standard input.
 linux_gdb() {
 	"$here/../hosts/run" "$MACHINE" --memory 1024 --timeout "${linux_time:-120}" --gdb "unix:$T/gdb.sock" --copy "$GYVE:/bin/gyve" --copy "$linux_base/vmlinuz:/guest/vmlinuz" \
-		--copy "$T/initrd:/guest/initrd" -- gyve run --gdb=tty:/dev/gdb -m 256MiB -c "${linux_cpus:-2}" --initrd /guest/initrd \
-		--append "console=$linux_console quiet rdinit=/init" /guest/vmlinuz >"$T/gyve.out" 2>"$T/gyve.err" &
+		--copy "$T/initrd:/guest/initrd" ${linux_symbols:+--copy "$linux_symbols:/guest/vmlinux"} -- gyve run ${linux_symbols:+--symbols /guest/vmlinux} --gdb=tty:/dev/gdb -m 256MiB -c "${linux_cpus:-2}" --initrd /guest/initrd \
+		--append "console=$linux_console quiet rdinit=${linux_init:-/init}" /guest/vmlinuz >"$T/gyve.out" 2>"$T/gyve.err" &
 	started=$!
 	wait_for_socket
 	(GUESTS=$(dirname "$1") && gdb_start "$(basename "$1")" && wait "$gdb_pid")

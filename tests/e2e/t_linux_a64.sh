@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # Debian's arm64 kernel, the one the emulated host runs itself, as a guest.
-only_machine_tests aarch64 linux_a64_boot linux_a64_virtio linux_a64_net linux_a64_panic linux_a64_first_instruction linux_a64_symbols \
+only_machine_tests aarch64 linux_a64_boot linux_a64_virtio linux_a64_net linux_a64_panic linux_a64_first_instruction linux_a64_symbols linux_a64_catch_panic \
 	linux_a64_drgn
 
 . "$here/linux_lib.sh"
@@ -96,6 +96,24 @@ test_linux_a64_symbols() {
 	IN
 	expect 'hit Breakpoint 2, __primary_switched' 'hit Breakpoint 1.*start_kernel' '^#1 .*__primary_switched' 'Linux version' \
 		'hit Breakpoint 3.*kernel_init' 'ret_from_fork' 'swapper/0'
+	gyve_ends 0
+}
+
+# There is nothing to be its first process.
+limit_linux_a64_catch_panic=90
+test_linux_a64_catch_panic() {
+	local vmlinux=${GYVE_LINUX_A64_VMLINUX:-} linux_symbols=$T/symbols linux_init=/nothing
+	local gdb_before='set exec-file-mismatch off' # it would fetch the file, through a serial line
+	[ -r "$vmlinux" ] || skip "no symbols of the kernel; name its vmlinux in GYVE_LINUX_A64_VMLINUX"
+	linux_files
+	aarch64-linux-gnu-objcopy -g "$vmlinux" "$linux_symbols" || fail "no names out of vmlinux"
+	linux_gdb "$vmlinux" <<-'IN'
+		monitor catch panic on
+		continue
+		backtrace
+		kill
+	IN
+	expect '\+monitor catch panic on' 'panic +on' '\+continue' 'vCPU [01]: the kernel panics: .*root' 'SIGABRT' '^#0 .*panic' 'kernel_init' 'killed'
 	gyve_ends 0
 }
 
