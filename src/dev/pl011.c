@@ -1,12 +1,11 @@
 /* See pl011.h. Numbers: PrimeCell UART (PL011) Technical Reference Manual, ARM DDI 0183, chapter 3. */
 #include "pl011.h"
+#include "serial_in.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum {
 	DR = 0x00,
@@ -38,25 +37,21 @@ struct gyve_pl011 {
 	struct gyve_sink out;
 	pthread_mutex_t lock;
 	unsigned line;
-	int in_fd;        /* -1: none, or it has ended */
-	bool watched;     /* the loop waits for in_fd */
+	struct serial_in in;
 	bool line_raised; /* what host was told last */
 	uint32_t ilpr, ibrd, fbrd, lcr, cr, ifls, imsc, dmacr;
 	uint32_t latched; /* interrupts that stay until ICR */
-	uint8_t fifo[FIFO];
-	unsigned head, count;
 };
 
-static unsigned room(const struct gyve_pl011 *p)
+static unsigned depth(const struct gyve_pl011 *p)
 {
-	unsigned depth = p->lcr & LCR_FEN ? FIFO : 1;
-	return p->count < depth ? depth - p->count : 0;
+	return p->lcr & LCR_FEN ? FIFO : 1;
 }
 
 /* Received bytes keep both of their interrupts up until they are read: a guest that only clears them is told again. */
 static uint32_t raw_status(const struct gyve_pl011 *p)
 {
-	return p->latched | (p->count ? INT_RX | INT_RT : 0);
+	return p->latched | (p->in.count ? INT_RX | INT_RT : 0);
 }
 
 static void update_line(struct gyve_pl011 *p)
@@ -68,59 +63,28 @@ static void update_line(struct gyve_pl011 *p)
 	p->line_raised = level;
 }
 
-static void push(struct gyve_pl011 *p, uint8_t byte)
-{
-	if (room(p))
-		p->fifo[(p->head + p->count++) % FIFO] = byte;
-}
-
-static uint8_t pop(struct gyve_pl011 *p)
-{
-	uint8_t byte = p->count ? p->fifo[p->head] : 0;
-
-	if (p->count) {
-		p->head = (p->head + 1) % FIFO;
-		p->count--;
-	}
-	return byte;
-}
-
 /* --- input */
 
-static void input(void *ctx, unsigned revents);
-
-static bool wants_input(const struct gyve_pl011 *p)
+static unsigned wanted(const struct gyve_pl011 *p)
 {
-	return p->in_fd >= 0 && p->cr & CR_UARTEN && p->cr & CR_RXE && !(p->cr & CR_LBE) && room(p);
+	return p->cr & CR_UARTEN && p->cr & CR_RXE && !(p->cr & CR_LBE) ? serial_in_room(&p->in, depth(p)) : 0;
 }
 
-static void update_watch(struct gyve_pl011 *p)
+static void update(struct gyve_pl011 *p)
 {
-	bool want = wants_input(p);
-
-	if (want != p->watched && p->host->loop)
-		gyve_loop_watch(p->host->loop, p->in_fd, want ? POLLIN : 0, input, p);
-	p->watched = want;
+	serial_in_watch(&p->in, wanted(p));
+	update_line(p);
 }
 
 /* The loop's thread. */
 static void input(void *ctx, unsigned revents)
 {
 	struct gyve_pl011 *p = ctx;
-	uint8_t buf[FIFO];
 
 	(void)revents;
 	pthread_mutex_lock(&p->lock);
-	ssize_t n = wants_input(p) ? read(p->in_fd, buf, room(p)) : -1;
-	for (ssize_t i = 0; i < n; i++)
-		push(p, buf[i]);
-	if (n == 0) { /* nobody types any more */
-		gyve_loop_unwatch(p->host->loop, p->in_fd);
-		p->in_fd = -1;
-		p->watched = false;
-	}
-	update_watch(p);
-	update_line(p);
+	serial_in_read(&p->in, wanted(p));
+	update(p);
 	pthread_mutex_unlock(&p->lock);
 }
 
@@ -129,7 +93,7 @@ static void input(void *ctx, unsigned revents)
 static void transmit(struct gyve_pl011 *p, uint8_t byte)
 {
 	if (p->cr & CR_LBE)
-		push(p, byte);
+		serial_in_push(&p->in, depth(p), byte);
 	else
 		p->out.write(p->out.ctx, &byte, 1); /* enabled or not: early consoles don't always ask */
 	p->latched |= INT_TX;                       /* it is out already */
@@ -152,7 +116,7 @@ static void write_reg(struct gyve_pl011 *p, uint64_t offset, uint32_t v)
 		break;
 	case LCR_H:
 		if ((v ^ p->lcr) & LCR_FEN)
-			p->count = 0;
+			p->in.count = 0;
 		p->lcr = v & 0xff;
 		break;
 	case CR:
@@ -177,9 +141,9 @@ static uint32_t read_reg(struct gyve_pl011 *p, uint64_t offset)
 {
 	switch (offset) {
 	case DR:
-		return pop(p);
+		return serial_in_pop(&p->in);
 	case FR:
-		return FR_TXFE | (p->count ? 0 : FR_RXFE) | (room(p) ? 0 : FR_RXFF);
+		return FR_TXFE | (p->in.count ? 0 : FR_RXFE) | (serial_in_room(&p->in, depth(p)) ? 0 : FR_RXFF);
 	case ILPR:
 		return p->ilpr;
 	case IBRD:
@@ -221,8 +185,7 @@ void gyve_pl011_access(void *dev, bool write, uint64_t offset, void *data, unsig
 		v = read_reg(p, offset);
 		memcpy(data, &v, len);
 	}
-	update_watch(p);
-	update_line(p);
+	update(p);
 	pthread_mutex_unlock(&p->lock);
 }
 
@@ -233,15 +196,14 @@ static void reset(struct gyve_pl011 *p)
 	p->ilpr = p->ibrd = p->fbrd = p->lcr = p->imsc = p->dmacr = p->latched = 0;
 	p->cr = CR_RESET;
 	p->ifls = 0x12;
-	p->count = 0;
+	p->in.count = 0;
 }
 
 void gyve_pl011_reset(struct gyve_pl011 *p)
 {
 	pthread_mutex_lock(&p->lock);
 	reset(p);
-	update_watch(p);
-	update_line(p);
+	update(p);
 	pthread_mutex_unlock(&p->lock);
 }
 
@@ -255,7 +217,7 @@ int gyve_pl011_create(struct gyve_pl011 **ret, const struct gyve_dev_host *host,
 	p->host = host;
 	p->line = line;
 	p->out = *out;
-	p->in_fd = in_fd;
+	p->in = (struct serial_in){.loop = host->loop, .fn = input, .ctx = p, .fd = in_fd};
 	pthread_mutex_init(&p->lock, NULL);
 	reset(p);
 	*ret = p;
@@ -266,8 +228,7 @@ void gyve_pl011_destroy(struct gyve_pl011 *p)
 {
 	if (!p)
 		return;
-	if (p->in_fd >= 0 && p->host->loop)
-		gyve_loop_unwatch(p->host->loop, p->in_fd);
+	serial_in_end(&p->in);
 	pthread_mutex_destroy(&p->lock);
 	free(p);
 }

@@ -1,12 +1,11 @@
 /* See uart16550.h. Numbers: TI PC16550D data sheet (SNLS378), section 8, "Registers". */
+#include "serial_in.h"
 #include "uart16550.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { DATA, IER, IIR, LCR, MCR, LSR, MSR, SCR }; /* FCR is written where IIR is read */
 enum { IER_RX = 1, IER_THRE = 2, IER_LINE = 4 };
@@ -23,40 +22,16 @@ struct uart16550 {
 	struct gyve_sink out;
 	pthread_mutex_t lock;
 	unsigned line;
-	int in_fd;        /* -1: none, or it has ended */
-	bool watched;     /* the loop waits for in_fd */
+	struct serial_in in;
 	bool line_raised; /* what host was told last */
 	bool thre;        /* the interrupt for an empty transmitter is due */
 	bool overrun;
 	uint8_t ier, fcr, lcr, mcr, scr, dll, dlm;
-	uint8_t fifo[FIFO];
-	unsigned head, count;
 };
 
-static unsigned room(const struct uart16550 *u)
+static unsigned depth(const struct uart16550 *u)
 {
-	unsigned depth = u->fcr & FCR_ENABLE ? FIFO : 1;
-
-	return u->count < depth ? depth - u->count : 0;
-}
-
-static void push(struct uart16550 *u, uint8_t byte)
-{
-	if (room(u))
-		u->fifo[(u->head + u->count++) % FIFO] = byte;
-	else
-		u->overrun = true;
-}
-
-static uint8_t pop(struct uart16550 *u)
-{
-	uint8_t byte = u->count ? u->fifo[u->head] : 0;
-
-	if (u->count) {
-		u->head = (u->head + 1) % FIFO;
-		u->count--;
-	}
-	return byte;
+	return u->fcr & FCR_ENABLE ? FIFO : 1;
 }
 
 /* What IIR says: the most urgent interrupt that is enabled and due. */
@@ -67,8 +42,8 @@ static unsigned pending(const struct uart16550 *u)
 
 	if (u->ier & IER_LINE && u->overrun)
 		return 6;
-	if (u->ier & IER_RX && u->count)
-		return u->count >= level ? IIR_RX : IIR_TIMEOUT; /* nothing else is coming: the time is always out */
+	if (u->ier & IER_RX && u->in.count)
+		return u->in.count >= level ? IIR_RX : IIR_TIMEOUT; /* nothing else is coming: the time is always out */
 	if (u->ier & IER_THRE && u->thre)
 		return IIR_THRE;
 	return IIR_NONE;
@@ -86,41 +61,27 @@ static void update_line(struct uart16550 *u)
 
 /* --- input */
 
-static void input(void *ctx, unsigned revents);
-
 /* A guest that has not yet asked for interrupts may poll; the first byte waits for it in the FIFO. */
-static bool wants_input(const struct uart16550 *u)
+static unsigned wanted(const struct uart16550 *u)
 {
-	return u->in_fd >= 0 && u->mcr & MCR_DTR && !(u->mcr & MCR_LOOP) && room(u);
+	return u->mcr & MCR_DTR && !(u->mcr & MCR_LOOP) ? serial_in_room(&u->in, depth(u)) : 0;
 }
 
-static void update_watch(struct uart16550 *u)
+static void update(struct uart16550 *u)
 {
-	bool want = wants_input(u);
-
-	if (want != u->watched && u->host->loop)
-		gyve_loop_watch(u->host->loop, u->in_fd, want ? POLLIN : 0, input, u);
-	u->watched = want;
+	serial_in_watch(&u->in, wanted(u));
+	update_line(u);
 }
 
 /* The loop's thread. */
 static void input(void *ctx, unsigned revents)
 {
 	struct uart16550 *u = ctx;
-	uint8_t buf[FIFO];
 
 	(void)revents;
 	pthread_mutex_lock(&u->lock);
-	ssize_t n = wants_input(u) ? read(u->in_fd, buf, room(u)) : -1;
-	for (ssize_t i = 0; i < n; i++)
-		push(u, buf[i]);
-	if (n == 0) { /* nobody types any more */
-		gyve_loop_unwatch(u->host->loop, u->in_fd);
-		u->in_fd = -1;
-		u->watched = false;
-	}
-	update_watch(u);
-	update_line(u);
+	serial_in_read(&u->in, wanted(u));
+	update(u);
 	pthread_mutex_unlock(&u->lock);
 }
 
@@ -129,7 +90,7 @@ static void input(void *ctx, unsigned revents)
 static void transmit(struct uart16550 *u, uint8_t byte)
 {
 	if (u->mcr & MCR_LOOP)
-		push(u, byte);
+		u->overrun |= !serial_in_push(&u->in, depth(u), byte);
 	else
 		u->out.write(u->out.ctx, &byte, 1);
 	u->thre = true; /* it is out already */
@@ -138,7 +99,7 @@ static void transmit(struct uart16550 *u, uint8_t byte)
 static void write_fcr(struct uart16550 *u, uint8_t v)
 {
 	if ((v ^ u->fcr) & FCR_ENABLE || v & FCR_CLEAR_RX)
-		u->count = 0;
+		u->in.count = 0;
 	u->fcr = v & (FCR_ENABLE | 0xc0);
 }
 
@@ -188,7 +149,7 @@ static uint8_t read_iir(struct uart16550 *u)
 
 static uint8_t read_lsr(struct uart16550 *u)
 {
-	uint8_t v = (uint8_t)(LSR_EMPTY | (u->count ? LSR_READY : 0) | (u->overrun ? LSR_OVERRUN : 0));
+	uint8_t v = (uint8_t)(LSR_EMPTY | (u->in.count ? LSR_READY : 0) | (u->overrun ? LSR_OVERRUN : 0));
 
 	u->overrun = false;
 	return v;
@@ -209,7 +170,7 @@ static uint8_t read_reg(struct uart16550 *u, unsigned reg)
 
 	switch (reg) {
 	case DATA:
-		return divisor ? u->dll : pop(u);
+		return divisor ? u->dll : serial_in_pop(&u->in);
 	case IER:
 		return divisor ? u->dlm : u->ier;
 	case IIR:
@@ -239,8 +200,7 @@ void uart16550_access(void *dev, bool write, uint64_t offset, void *data, unsign
 		else
 			p[i] = read_reg(u, (unsigned)(offset + i) & 7);
 	}
-	update_watch(u);
-	update_line(u);
+	update(u);
 	pthread_mutex_unlock(&u->lock);
 }
 
@@ -250,7 +210,7 @@ static void reset(struct uart16550 *u)
 {
 	u->ier = u->fcr = u->lcr = u->mcr = u->scr = u->dlm = 0;
 	u->dll = 12; /* 9600 baud */
-	u->count = 0;
+	u->in.count = 0;
 	u->thre = u->overrun = false;
 }
 
@@ -258,8 +218,7 @@ void uart16550_reset(struct uart16550 *u)
 {
 	pthread_mutex_lock(&u->lock);
 	reset(u);
-	update_watch(u);
-	update_line(u);
+	update(u);
 	pthread_mutex_unlock(&u->lock);
 }
 
@@ -273,7 +232,7 @@ int uart16550_create(struct uart16550 **ret, const struct gyve_dev_host *host, u
 	u->host = host;
 	u->line = line;
 	u->out = *out;
-	u->in_fd = in_fd;
+	u->in = (struct serial_in){.loop = host->loop, .fn = input, .ctx = u, .fd = in_fd};
 	pthread_mutex_init(&u->lock, NULL);
 	reset(u);
 	*ret = u;
@@ -284,8 +243,7 @@ void uart16550_destroy(struct uart16550 *u)
 {
 	if (!u)
 		return;
-	if (u->in_fd >= 0 && u->host->loop)
-		gyve_loop_unwatch(u->host->loop, u->in_fd);
+	serial_in_end(&u->in);
 	pthread_mutex_destroy(&u->lock);
 	free(u);
 }

@@ -66,3 +66,41 @@ wait_for_socket() {
 	done
 	fail "the machine's socket does not come up: $(head -n 1 "$T/gyve.err")"
 }
+
+# --- what is the same on both architectures
+
+linux_test_virtio() {
+	linux_files virtio_ring virtio virtio_mmio virtio_console virtio_blk virtio-rng qemu_fw_cfg
+	linux_run 0 -m 256MiB --log dev=info --virtio-console --disk /guest/disk --disk /guest/disk,ro --disk /guest/disk,overlay \
+		--append "console=$linux_console quiet rdinit=/init" <<-'IN'
+		read /dev/vda 0
+		write /dev/vda 3 written
+		write /dev/vdb 4 refused
+		write /dev/vdc 5 forgotten
+		show /sys/class/misc/hw_random/rng_current
+		reboot
+	IN
+	linux_says 'sector 0: first sector' 'sector 3: written' 'init: not written' 'sector 5: forgotten' 'virtio_rng.0' 'VMCOREINFO is at 0x[0-9a-f]+, [1-9][0-9]+ bytes'
+	grep -q written "$T/disk" || fail "what was written is not in the file"
+	! grep -q 'refused\|forgotten' "$T/disk" || fail "the file has what it must not have"
+}
+
+linux_test_net() {
+	linux_files virtio_ring virtio virtio_mmio failover net_failover virtio_net
+	linux_run 0 -m 256MiB --net user --append "console=$linux_console quiet rdinit=/init" <<-'IN'
+		show /sys/class/net/eth0/address
+		address eth0 10.0.5.3
+		connect 10.0.5.1 22
+		show /sys/class/net/eth0/statistics/rx_packets
+		poweroff
+	IN
+	linux_says '^([0-9a-f]{2}:){5}[0-9a-f]{2}' 'connect: (done|refused)' '^[1-9][0-9]*'
+}
+
+linux_test_panic() {
+	linux_files
+	linux_run 0 -m 256MiB --append "console=$linux_console quiet panic=-1 rdinit=/init" <<-'IN'
+		panic
+	IN
+	linux_says 'sysrq: Trigger a crash' 'Kernel panic - not syncing'
+}

@@ -19,42 +19,18 @@ test_linux_a64_boot() {
 
 limit_linux_a64_virtio=90
 test_linux_a64_virtio() {
-	linux_files virtio_ring virtio virtio_mmio virtio_console virtio_blk virtio-rng qemu_fw_cfg
-	linux_run 0 -m 256MiB --log dev=info --virtio-console --disk /guest/disk --disk /guest/disk,ro --disk /guest/disk,overlay \
-		--append 'console=ttyAMA0 quiet rdinit=/init' <<-'IN'
-		read /dev/vda 0
-		write /dev/vda 3 written
-		write /dev/vdb 4 refused
-		write /dev/vdc 5 forgotten
-		show /sys/class/misc/hw_random/rng_current
-		reboot
-	IN
-	linux_says 'sector 0: first sector' 'sector 3: written' 'init: not written' 'sector 5: forgotten' 'virtio_rng.0' 'VMCOREINFO is at 0x4[0-9a-f]+, [1-9][0-9]+ bytes'
-	grep -q written "$T/disk" || fail "what was written is not in the file"
-	! grep -q 'refused\|forgotten' "$T/disk" || fail "the file has what it must not have"
+	linux_test_virtio
 }
 
 limit_linux_a64_net=90
 test_linux_a64_net() {
-	linux_files virtio_ring virtio virtio_mmio failover net_failover virtio_net
-	linux_run 0 -m 256MiB --net user --append 'console=ttyAMA0 quiet rdinit=/init' <<-'IN'
-		show /sys/class/net/eth0/address
-		address eth0 10.0.5.3
-		connect 10.0.5.1 22
-		show /sys/class/net/eth0/statistics/rx_packets
-		poweroff
-	IN
-	linux_says '^([0-9a-f]{2}:){5}[0-9a-f]{2}' 'connect: (done|refused)' '^[1-9][0-9]*'
+	linux_test_net
 }
 
 # A panic that resets the machine is an end.
 limit_linux_a64_panic=90
 test_linux_a64_panic() {
-	linux_files
-	linux_run 0 -m 256MiB --append 'console=ttyAMA0 quiet panic=-1 rdinit=/init' <<-'IN'
-		panic
-	IN
-	linux_says 'sysrq: Trigger a crash' 'Kernel panic - not syncing'
+	linux_test_panic
 }
 
 limit_linux_a64_first_instruction=60
