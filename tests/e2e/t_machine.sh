@@ -61,7 +61,7 @@ times() {
 }
 
 # The same work by one vCPU and by several, up to 4. Where others keep the processors from us, the clock on the wall says nothing; but no
-# vCPU may have had to do much more than its share.
+# vCPU may have had to do all of it.
 limit_machine_speedup=120
 test_machine_speedup() {
 	local work=20000 wall busy one alone n try wanted=([2]=125 [3]=150 [4]=200) processors
@@ -82,7 +82,7 @@ test_machine_speedup() {
 			[ $((100 * one / wall)) -lt "${wanted[n]}" ] || continue 2
 		done
 		awk -v n=$n '{ exit !($1 > n / 2) }' /proc/loadavg || fail "$n vCPUs are only $((100 * one / wall)) / 100 times as fast as one"
-		[ $((100 * alone / busy)) -ge "${wanted[n]}" ] || fail "one of $n vCPUs takes $busy ms, one alone $alone ms"
+		[ $((100 * alone / busy)) -ge 110 ] || fail "one of $n vCPUs takes $busy ms, one alone $alone ms"
 	done
 }
 
