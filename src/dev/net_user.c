@@ -20,7 +20,21 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../base/late.h"
 #include "gyve/log.h"
+
+#define FUNCTIONS(F)          \
+	F(slirp_add_hostfwd)  \
+	F(slirp_cleanup)      \
+	F(slirp_input)        \
+	F(slirp_new)          \
+	F(slirp_pollfds_fill) \
+	F(slirp_pollfds_poll)
+#ifdef SLIRP_SONAME
+LATE_LIBRARY(lib, SLIRP_SONAME, FUNCTIONS)
+#else
+LINKED_LIBRARY(lib, FUNCTIONS)
+#endif
 
 enum { NETWORK = 0x0a000500, MASK = 0xffffff00, GATEWAY = 1, NAMES = 2, GUEST = 3 };
 enum { SOCKETS = 1024, QUEUE = 512 };
@@ -212,7 +226,7 @@ static void fill(struct user *u)
 
 	for (int fd = 0; fd <= u->highest; fd++)
 		u->fds[fd].want = 0;
-	slirp_pollfds_fill(u->slirp, &timeout, add_poll, u);
+	lib.slirp_pollfds_fill(u->slirp, &timeout, add_poll, u);
 	for (int fd = 0; fd <= u->highest; fd++) {
 		struct want *w = &u->fds[fd];
 		if (w->want || w->known)
@@ -240,7 +254,7 @@ static void polled(void *ctx, unsigned revents)
 	int n = epoll_wait(u->epoll, e, (int)GYVE_ARRAY_SIZE(e), 0);
 	for (int i = 0; i < n; i++)
 		u->fds[e[i].data.fd].got = e[i].events;
-	slirp_pollfds_poll(u->slirp, 0, get_events, u);
+	lib.slirp_pollfds_poll(u->slirp, 0, get_events, u);
 	run_timers(u);
 	fill(u);
 	u->net.received(u->net.card);
@@ -274,7 +288,7 @@ static void send_frame(struct gyve_net *n, const uint8_t *header, const uint8_t 
 	struct user *u = (struct user *)n;
 
 	(void)header;
-	slirp_input(u->slirp, frame, (int)len);
+	lib.slirp_input(u->slirp, frame, (int)len);
 	u->dirty = true;
 }
 
@@ -312,7 +326,7 @@ static void close_user(struct gyve_net *n)
 
 	u->net.receive = NULL;
 	if (u->slirp)
-		slirp_cleanup(u->slirp);
+		lib.slirp_cleanup(u->slirp);
 	drop_queue(u);
 	while (u->timers)
 		timer_free(u->timers, u);
@@ -367,7 +381,7 @@ static int forward(struct user *u, const struct gyve_net_forward *f, struct gyve
 	struct in_addr on = {htonl(f->host)}, to = f->guest ? (struct in_addr){htonl(f->guest)} : host(GUEST);
 	char text[INET_ADDRSTRLEN];
 
-	if (slirp_add_hostfwd(u->slirp, f->udp, on, f->host_port, to, f->guest_port) == 0)
+	if (lib.slirp_add_hostfwd(u->slirp, f->udp, on, f->host_port, to, f->guest_port) == 0)
 		return 0;
 	int e = errno ? errno : EADDRINUSE;
 	return gyve_err_set(err, -e, "cannot listen on %s port %u of %s for the guest: %s", f->udp ? "UDP" : "TCP",
@@ -389,13 +403,15 @@ static int set_up(struct user *u, const struct gyve_net_options *o, struct gyve_
 		.if_mtu = u->net.mtu,
 		.if_mru = u->net.mtu,
 	};
-	int r = 0;
+	int r = late_lib(err);
 
+	if (r < 0)
+		return r;
 	u->epoll = epoll_create1(EPOLL_CLOEXEC);
 	u->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	if (u->epoll < 0 || u->timer < 0)
 		return gyve_err_set(err, -errno, "no descriptors for the network: %s", strerror(errno));
-	u->slirp = slirp_new(&cfg, &callbacks, u);
+	u->slirp = lib.slirp_new(&cfg, &callbacks, u);
 	if (!u->slirp)
 		return gyve_err_set(err, -ENOMEM, "no memory for the network");
 	for (unsigned i = 0; r == 0 && i < o->nforwards; i++)

@@ -92,7 +92,7 @@ add_libraries() {
 	local library late=()
 	while IFS= read -r library; do # those that are opened when needed
 		late+=("$(ldconfig -p | awk -v name="$library" '$1 == name && /x86-64/ { print $NF; exit }')")
-	done < <(find "$1" -type f -perm -u+x -exec grep -ahoE 'lib(archive|capstone|kdumpfile)\.so\.[0-9]+' {} + 2>/dev/null | sort -u)
+	done < <(find "$1" -type f -perm -u+x -exec grep -ahoE 'lib(archive|capstone|kdumpfile|slirp)\.so\.[0-9]+' {} + 2>/dev/null | sort -u)
 	{
 		printf '\t%s\n' ${late[@]+"${late[@]}"}
 		find -L "$1" ${late[@]+"${late[@]}"} -type f -perm -u+r -exec ldd {} + 2>/dev/null
