@@ -108,7 +108,7 @@ test_linux_x86_terminal() {
 		    if not piece:
 		        break
 		    said += piece
-		    if b"Linux version" in said and not typed:
+		    if b"Command line:" in said and not typed:
 		        raw = not termios.tcgetattr(fd)[3] & termios.ICANON
 		        os.write(fd, b"\x03\x01\x01text\x01x")
 		        typed = True
