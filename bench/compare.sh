@@ -54,14 +54,11 @@ row "single steps of the machine, a second" "$mine" "$peer" "bare KVM / 1.2" "$(
 # Over a breakpoint in the loop, and no stop: by exit, step and nothing else; with a condition that is false; with a tracepoint.
 set -- condition tracepoint registers
 at=$(printf '0x%x' $((lo + 4)))
-bare='' i=0
-while [ "$i" -lt "$rounds" ]; do
-	bare=$(better LEAST "$bare" "$(./bare_kvm cycle ./loop 20000 "$at")")
-	i=$((i + 1))
-done
+bare=''
 for what; do
 	mine='' i=0
 	while [ "$i" -lt "$rounds" ]; do
+		bare=$(better LEAST "$bare" "$(./bare_kvm cycle ./loop 3000 "$at")")
 		mine=$(better LEAST "$mine" "$(./run_bench point ./loop 1 "$at" "$counter" "$what")")
 		i=$((i + 1))
 	done

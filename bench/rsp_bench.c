@@ -10,6 +10,7 @@
  *   rsp_bench SOCKET set ADDR VALUE            write 8 bytes
  *   rsp_bench SOCKET until ADDR                continue to ADDR
  *   rsp_bench SOCKET kill
+ *   rsp_bench - echo N                         no stub: N packets of that size to another process that answers at once
  * Prints one number: packets/s, rounds/s, or bytes/s. */
 #include <errno.h>
 #include <inttypes.h>
@@ -20,6 +21,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -145,6 +147,36 @@ static double steps(unsigned long n)
 		wait_stop();
 	}
 	return (double)n / (now() - begin);
+}
+
+/* What two processes that sleep in between can say to each other at most, on this machine. */
+static double echoes(unsigned long n)
+{
+	enum { ASKED = 14, ANSWERED = 64 }; /* about a step and its stop reply */
+	char buf[ANSWERED] = {0};
+	int ends[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) < 0)
+		die("cannot make a pair of sockets: %s", strerror(errno));
+	pid_t child = fork();
+	if (child < 0)
+		die("cannot start a process: %s", strerror(errno));
+	if (child == 0) {
+		close(ends[0]);
+		while (read(ends[1], buf, ASKED) > 0)
+			if (write(ends[1], buf, ANSWERED) != ANSWERED)
+				break;
+		_exit(0);
+	}
+	close(ends[1]);
+	double begin = now();
+	for (unsigned long i = 0; i < n; i++)
+		if (write(ends[0], buf, ASKED) != ASKED || read(ends[0], buf, ANSWERED) <= 0)
+			die("the other process is gone");
+	double took = now() - begin;
+	close(ends[0]);
+	waitpid(child, NULL, 0);
+	return (double)n / took;
 }
 
 static uint64_t read_u64(uint64_t addr)
@@ -341,6 +373,10 @@ int main(int argc, char **argv)
 	if (argc < 3)
 		die("usage: rsp_bench SOCKET step|range|kick|tail|points|hits|search|set|m|x|until|kill ARG... (see the head "
 		    "of the source)");
+	if (strcmp(argv[2], "echo") == 0) {
+		printf("%.0f\n", echoes(number(argv, 3)));
+		return 0;
+	}
 	packet = connect_to(argv[1]);
 	for (int i = 2; i < argc;) {
 		what = argv[i++];

@@ -40,6 +40,9 @@ row() {
 per() { # per NUMBER DIVISOR: NUMBER / DIVISOR with two digits
 	awk -v a="$1" -v b="$2" 'BEGIN { if (b + 0 > 0) printf "%.2f", a / b; else printf "-" }'
 }
+median_of() { # median_of FILE: of the numbers in it, one a line
+	sort -n "$1" | awk '{ n[NR] = $1 } END { print n[int((NR + 1) / 2)] }'
+}
 
 # start GUEST [OPTION...]: gyve with a stub on $work/sock
 start() {
@@ -84,9 +87,15 @@ if [ -n "$machine" ]; then
 fi
 sh "$work/compare/compare.sh" "$work/compare"
 
+# A packet and its answer between two processes that sleep meanwhile is what no stub can be faster than: in turns with it.
 start loop
-steps=$(rsp "$work/sock" until "$(address loop spin)" step 20000)
-row "single-step packets a second" "${steps:--}" "-" "25000"
+rsp "$work/sock" until "$(address loop spin)"
+for ((i = 0; i < 7; i++)); do
+	rsp "$work/sock" step 3000 >>"$work/steps"
+	"$work/rsp_bench" - echo 3000 >>"$work/echoes"
+done
+steps=$(median_of "$work/steps") echoes=$(median_of "$work/echoes")
+row "single-step packets a second" "${steps:--}" "echo: ${echoes:--}" "25000 ($(per "${steps:-0}" "${echoes:-0}") of the echo)"
 finish
 
 start loop
@@ -129,6 +138,8 @@ row "Ctrl-C to stop, 8 vCPUs, us: median, p99" "${middle:--} ${worst:--}" "-" "1
 row "m packets, bytes a second" "${m:--}" "${peer:--}" "5 times QEMU ($(per "${m:-0}" "${peer:-0}"))"
 row "x packets, bytes a second" "${x:--}" "-" "1000000000"
 [ -z "${qemu_steps:-}" ] || row "QEMU's single-step packets a second (TCG)" "-" "$qemu_steps" ""
+
+if command -v gdb >/dev/null || command -v gdb-multiarch >/dev/null; then "$here/condition.sh" "$gyve"; fi
 
 if ${CC:-gcc} -std=gnu11 -O2 -I"$here/../include" -I"$here/.." -o "$work/bench_walk" "$here/bench_walk.c" "$here"/../src/arch/*.c \
 	"$here"/../src/arch/*/*.c "$here"/../src/mem/*.c "$here"/../src/base/*.c 2>"$work/cc.err"; then

@@ -77,9 +77,17 @@ GDBSTUB_HANDLER(host_info)
 	}
 	gdbstub_reply_begin(s);
 	put_machine(s);
-	/* a write is told once it is done */
-	gdbstub_reply_fmt(s, "watchpoint_exceptions_received:after;default_packet_timeout:20;");
+	/* before: lldb makes the access with a step of its own, then reads the value */
+	gdbstub_reply_fmt(s, "watchpoint_exceptions_received:%s;default_packet_timeout:20;",
+			  s->arch->watch_before ? "before" : "after");
 	gdbstub_reply_end(s);
+}
+
+/* With no number lldb asks nothing of qHostInfo about watchpoints. It does not hold itself to it. */
+GDBSTUB_HANDLER(watch_slots)
+{
+	gdbstub_cur_expect(c, ':');
+	gdbstub_reply(s, gdbstub_cur_done(c) ? "num:4;" : "");
 }
 
 GDBSTUB_HANDLER(process_info)

@@ -35,6 +35,9 @@ static void put_reason(struct gdbstub *s, const struct gdbstub_stop *stop)
 	case GDBSTUB_STOP_CALL_RETURN:
 		gdbstub_reply_fmt(s, "syscall_return:%x;", (unsigned)stop->code);
 		break;
+	case GDBSTUB_STOP_LIBRARY:
+		gdbstub_reply_fmt(s, "library:;");
+		break;
 	default:
 		break;
 	}

@@ -33,7 +33,11 @@ static int build_threads(struct gdbstub *s)
 	gdbstub_buf_str(b, "<?xml version=\"1.0\"?>\n<threads>\n");
 	for (size_t i = 0; i < n; i++) {
 		gdbstub_describe_thread(s, s->tids[i], text, sizeof(text));
-		gdbstub_buf_fmt(b, "<thread id=\"%x\" core=\"%zu\">", (unsigned)s->tids[i], i);
+		int core = s->ops->thread_core ? s->ops->thread_core(s->ctx, s->tids[i]) : (int)i;
+		gdbstub_buf_fmt(b, "<thread id=\"%x\"", (unsigned)s->tids[i]);
+		if (core >= 0)
+			gdbstub_buf_fmt(b, " core=\"%d\"", core);
+		gdbstub_buf_str(b, ">");
 		gdbstub_buf_xml(b, text);
 		gdbstub_buf_str(b, "</thread>\n");
 	}
@@ -75,6 +79,9 @@ static int xfer_find(struct gdbstub *s, const char *object, const char *annex, u
 		return xfer_features(s, annex, off, data, len);
 	if (strcmp(object, "threads") == 0)
 		return xfer_threads(s, off, data, len);
+	/* lldb would take each stop for one of its user's */
+	if (strcmp(object, "libraries") == 0 && s->features & GDBSTUB_CLIENT_LLDB)
+		return -EOPNOTSUPP;
 	for (size_t i = 0; i < sizeof(objects) / sizeof(objects[0]); i++)
 		if (strcmp(object, objects[i]) == 0)
 			return get_object(s, gdbstub_general_thread(s), object, annex, data, len);

@@ -99,6 +99,7 @@ static const struct row {
 	{"qTsV", gdbstub_cmd_trace_next_var, PKT_RUNNING, NEEDS(tracing)},
 	{"qThreadExtraInfo", gdbstub_cmd_thread_info, PKT_RUNNING, NEEDS(thread_info)},
 	{"qThreadStopInfo", gdbstub_cmd_thread_stop, PKT_NUMBER, 0},
+	{"qWatchpointSupportInfo", gdbstub_cmd_watch_slots, PKT_RUNNING, NEEDS(insert_point)},
 	{"qXfer", gdbstub_cmd_xfer, PKT_RUNNING, 0},
 	{"qfThreadInfo", gdbstub_cmd_first_threads, PKT_RUNNING, 0},
 	{"qqemu.PhyMemMode", gdbstub_cmd_phys_mode_get, PKT_RUNNING, NEEDS(get_phys_mode)},

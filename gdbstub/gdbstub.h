@@ -44,6 +44,7 @@ struct gdbstub_arch {
 	unsigned ng;                     /**< registers [0, ng) make up the g packet; the rest are read with p */
 	unsigned pc_reg, sp_reg, fp_reg; /**< sent with stop replies (expedited) */
 	const char *triple;              /**< "x86_64-unknown-none"; NULL: lldb finds out otherwise */
+	bool watch_before;               /**< the access a watchpoint stop tells of is still to come */
 };
 
 enum gdbstub_stop_kind {
@@ -55,6 +56,7 @@ enum gdbstub_stop_kind {
 	GDBSTUB_STOP_AWATCH,
 	GDBSTUB_STOP_CALL,        /**< a call to the host (syscall_entry), number `code` */
 	GDBSTUB_STOP_CALL_RETURN, /**< syscall_return */
+	GDBSTUB_STOP_LIBRARY,     /**< what qXfer:libraries:read has is another list now */
 	GDBSTUB_STOP_EXITED,
 	GDBSTUB_STOP_KILLED
 };
@@ -167,6 +169,8 @@ struct gdbstub_ops {
 	size_t (*threads)(void *ctx, int *tids, size_t max);
 	/** Name or state for people. Returns length as snprintf. */
 	int (*thread_info)(void *ctx, int tid, char *buf, size_t size);
+	/** The processor it runs on; -1: none. NULL: the threads are the processors, in their order. */
+	int (*thread_core)(void *ctx, int tid);
 	/** Register number reg of tid, bits/8 bytes little endian. -ENODATA: unavailable ("xx"). */
 	int (*read_reg)(void *ctx, int tid, unsigned reg, void *buf, struct gdbstub_err *err);
 	int (*write_reg)(void *ctx, int tid, unsigned reg, const void *buf, struct gdbstub_err *err);

@@ -235,6 +235,7 @@ GDBSTUB_HANDLER(thread_suffix);
 GDBSTUB_HANDLER(list_in_stop);
 GDBSTUB_HANDLER(error_strings);
 GDBSTUB_HANDLER(host_info);
+GDBSTUB_HANDLER(watch_slots);
 GDBSTUB_HANDLER(process_info);
 GDBSTUB_HANDLER(memory_region);
 GDBSTUB_HANDLER(register_info);

@@ -101,6 +101,23 @@ test_build() {
 	e2e_tests "$name"
 }
 
+# What has threads, under ThreadSanitizer: run control, sessions of debuggers that come and go, and gyve itself.
+thread_tests() {
+	local t dir=$work/threads
+	section "threads: ThreadSanitizer"
+	mkdir -p "$dir" && step "threads: configure" configure_threads || return
+	for t in tests/unit/test_run tests/unit/test_nonstop tests/unit/test_session tests/fuzz/replay_session; do
+		step "threads: build ${t##*/}" make -s -C "$dir" -j"$(nproc)" "$t" || continue
+		step "threads: ${t##*/}" run_threads "$t"
+	done
+}
+configure_threads() (
+	cd "$work/threads" && ../src/configure -q --enable-tsan
+)
+run_threads() ( # without address randomization: gcc's ThreadSanitizer knows few layouts
+	cd "$work/threads" && srcdir=../src TSAN_OPTIONS=suppressions=$top/tests/tsan.supp GYVE_SESSIONS=200 timeout 200 setarch -R "$1"
+)
+
 # The unit tests on another KVM than this machine's (docs/testbeds.md): emulated_tests MACHINE BUILD-DIRECTORY
 emulated_tests() {
 	local log=$work/host-$1.log last
@@ -215,6 +232,7 @@ step "autoreconf" prepare_sources || {
 }
 test_build default
 test_build sanitized --enable-asan --enable-ubsan
+thread_tests
 section "make distcheck"
 step "make distcheck" make -s -C "$work/default" -j"$(nproc)" distcheck
 section "clang: build only"

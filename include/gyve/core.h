@@ -108,6 +108,7 @@ struct gyve_core_linux {
 	unsigned t1sz;   /**< aarch64: of the kernel's half */
 	uint64_t page;   /**< aarch64: bytes of its granule */
 	bool signs;      /**< aarch64: return addresses are signed */
+	char *text;      /**< VMCOREINFO; NULL: none */
 };
 
 struct gyve_core {

@@ -20,6 +20,10 @@ enum {
 	GYVE_REGS_PC_ONLY = 256, /**< to be read, not to be changed */
 	GYVE_REGS_MSR = 128,     /**< x86_64: the MSRs of msr[]; fetched only for themselves */
 	GYVE_REGS_MMU = 64,      /**< what gyve_mmu_from_regs() reads */
+	GYVE_REGS_XLAT = 1024,   /**< aarch64: of these, SCTLR and what does not change */
+	GYVE_REGS_LOW = 2048,    /**< aarch64: and what translates the low half */
+	GYVE_REGS_HIGH = 4096,   /**< aarch64: or the high half */
+	GYVE_REGS_SOME = 512,    /**< aarch64: those of x[] and sp that `some` names */
 };
 
 struct gyve_x86_seg {
@@ -82,6 +86,7 @@ struct gyve_x86_regs {
 struct gyve_a64_regs {
 	/* GPR */
 	uint64_t x[31], sp, pc, pstate; /**< sp: the one in use at the current EL */
+	uint32_t some;                  /**< for GYVE_REGS_SOME: bit n Xn, bit 31 sp */
 	/* FP */
 	uint64_t v[32][2];
 	uint32_t fpsr, fpcr;

@@ -24,6 +24,22 @@ struct gyve_debug_link {
 };
 void gyve_debug_link(const void *elf, size_t size, struct gyve_debug_link *ret);
 uint32_t gyve_debug_crc(const void *data, size_t size);
+/** A section of a relocatable file that takes room in memory. */
+struct gyve_ko_section {
+	char name[64];
+	uint64_t size;
+};
+/** What a kernel module's file says of itself. */
+struct gyve_ko {
+	struct gyve_ko_section *sections; /**< in the file's order */
+	size_t n;
+	uint8_t build_id[32];
+	size_t build_id_len; /**< 0: it has none */
+	bool has_debug;
+};
+/** -ENOEXEC: it is none, -ENOMEM. */
+int gyve_ko_read(const void *elf, size_t size, struct gyve_ko *ret);
+void gyve_ko_free(struct gyve_ko *ko);
 void gyve_symtab_destroy(struct gyve_symtab *t);
 /** "name+0x12 (file.c:34)" or "0x..." when unknown. Returns length as snprintf. t may be NULL. */
 int gyve_symtab_format(const struct gyve_symtab *t, uint64_t addr, char *buf, size_t size);
@@ -31,6 +47,8 @@ int gyve_symtab_format(const struct gyve_symtab *t, uint64_t addr, char *buf, si
 int gyve_symtab_format_return(const struct gyve_symtab *t, uint64_t addr, char *buf, size_t size);
 /** What was added to the file's addresses. 0 when t is NULL. */
 uint64_t gyve_symtab_bias(const struct gyve_symtab *t);
+/** Another bias. Nobody else asks t at this time. */
+void gyve_symtab_move(struct gyve_symtab *t, uint64_t bias);
 /** Address of a symbol. -ENOENT. */
 int gyve_symtab_lookup(const struct gyve_symtab *t, const char *name, uint64_t *ret);
 /** Call cb for every symbol, ascending by address, until it returns nonzero; returns that or 0. cb must not use t. */

@@ -38,6 +38,9 @@ struct gyve_target_ops {
 	int (*text_fd)(void *ctx); /**< readable when breakpoint commands have printed something */
 	size_t (*take_text)(void *ctx, char *buf, size_t size);
 	int (*point_remove)(void *ctx, enum gyve_point_kind kind, gyve_gva_t gva, uint64_t len);
+	/** As gyve_vm_library_at(). */
+	int (*library_at)(void *ctx, const gyve_gva_t *at, size_t n, struct gyve_err *err);
+	void (*point_space)(void *ctx, const struct gyve_space *s); /**< as gyve_bp_space() */
 	struct gyve_trace *(*trace)(void *ctx);
 	void (*points_clear)(void *ctx);
 	void (*points_list)(void *ctx, void (*cb)(void *ctx, const char *line), void *cb_ctx);
@@ -72,20 +75,29 @@ struct gyve_target {
 	char *image;                       /**< absolute path of the image file, owned; NULL: none */
 	uint64_t boot_root;                /**< address-space root at the first instruction */
 	bool boot_root_known;
-	bool flat;              /**< page tables are not known: addresses are taken as they stand */
-	unsigned pa_bits;       /**< guest-physical address width where there is no host to ask; 0 unknown */
-	struct gyve_stop last;  /**< why it is stopped now */
-	unsigned look_cpu;      /**< monitor commands look through this vCPU + 1; 0: through the one gdb has selected */
-	unsigned describe_bits; /**< x86_64: registers are shown to clients as of 16, 32, 64 bits, or GYVE_DESCRIBE_CPU; 0: as
-				   of the image */
-	bool as_on;             /**< virtual addresses are those of this address space, not of the vCPU's (monitor as) */
-	bool touch_devices;     /**< reads go to devices, too: somebody asks for just these bytes, knowing what that may do */
-	bool as_has_root1;
-	uint64_t as_root, as_root1;             /**< CR3, or TTBR0 and maybe TTBR1 */
+	bool flat;                /**< page tables are not known: addresses are taken as they stand */
+	unsigned pa_bits;         /**< guest-physical address width where there is no host to ask; 0 unknown */
+	struct gyve_stop last;    /**< why it is stopped now */
+	unsigned look_cpu;        /**< monitor commands look through this vCPU + 1; 0: through the one gdb has selected */
+	unsigned describe_bits;   /**< x86_64: registers are shown to clients as of 16, 32, 64 bits, or GYVE_DESCRIBE_CPU; 0: as
+				     of the image */
+	bool touch_devices;       /**< reads go to devices, too: somebody asks for just these bytes, knowing what that may do */
+	struct gyve_space as;     /**< virtual addresses are those of this address space, not of the vCPU's (monitor as) */
+	struct gyve_panic *panic; /**< hears its console; NULL: nobody does */
+	bool catch_heard_panic;   /**< a debugger shall hear of it */
+	bool syms_adrift;         /**< a kernel has put itself elsewhere than syms say */
+	struct gyve_symtab *drifts;             /**< syms, if that may become known (src/target/slide.h); NULL: it may not */
+	const char *vmcoreinfo;                 /**< what a Linux guest says of itself, borrowed; NULL: to be looked for */
+	struct gyve_kernel *kernel;             /**< src/target/kernel.h; NULL: not looked for, or not found */
+	bool tasks;                             /**< clients see the tasks of a Linux guest as threads, not the vCPUs */
+	struct gyve_module_files *module_files; /**< src/target/modules.h; borrowed; NULL: none */
 	bool image_raw;                         /**< the image is no ELF file: nothing a debugger could read */
 	void (*release)(struct gyve_target *t); /**< frees ctx at deinit; NULL: ctx is borrowed */
 };
 
+/** Files of kernel modules below a directory. -ENOENT and others with a sentence. */
+int gyve_module_files_open(struct gyve_module_files **ret, const char *dir, struct gyve_err *err);
+void gyve_module_files_close(struct gyve_module_files *f);
 /** A live VM, not started yet, as a target. vm and syms are borrowed, the image's path is copied. -ENOMEM. */
 int gyve_target_live(struct gyve_target *ret, struct gyve_vm *vm, const struct gyve_symtab *syms, const char *image);
 /** An opened dump as a target: as a live one, but it cannot run. Borrows core and syms, copies image. Memory and registers are
@@ -200,14 +212,28 @@ struct gyve_listen {
 /** "PORT", "HOST:PORT", "[V6]:PORT", "unix:PATH", "stdio", "tty:PATH"; "" or NULL is 127.0.0.1:6677. -EINVAL. */
 int gyve_listen_parse(struct gyve_listen *ret, const char *spec, struct gyve_err *err);
 
+/** A Linux kernel that panics while no debugger looks is stopped when its log and console have all of it, and that is a crash
+ * then: for `dump` in struct gyve_serve, "panic". Where symbols say where `panic` and `console_flush_on_panic` are, and
+ * breakpoints cost nothing here, by those; also by what it says on its console, and a reset. A debugger that asked
+ * (catch_heard_panic) gets a stop. */
+struct gyve_panic;
+/** ends: it is a crash without a debugger; else only those hear of it; by_symbols: its names are a Linux kernel's. -ENOMEM,
+ * -EMFILE. */
+int gyve_panic_create(struct gyve_panic **ret, bool ends, bool by_symbols);
+/** NULL ok. */
+void gyve_panic_destroy(struct gyve_panic *p);
+/** What the guest writes. Any thread, one at a time. */
+void gyve_panic_hear(struct gyve_panic *p, const void *buf, size_t len);
+
 struct gyve_server; /**< one listening place, opaque */
 struct gyve_serve {
 	struct gyve_target *target;
 	int quit_fd; /**< readable: end the guest with quit_code and return; -1 none */
 	int quit_code;
-	int dump_fd; /**< readable: call dump("request") with the guest stopped, then let it go on; -1 or 0 none */
-	/** Called with the guest stopped: it crashed ("crash"), ended ("exit", stop has the code), or was asked for. May be
-	 * NULL. */
+	int dump_fd;              /**< readable: call dump("request") with the guest stopped, then let it go on; -1 or 0 none */
+	struct gyve_panic *panic; /**< NULL: nobody wants to know */
+	/** Called with the guest stopped: it crashed ("crash", "panic"), ended ("exit", stop has the code), or was asked for.
+	 * May be NULL. */
 	void (*dump)(void *ctx, const char *why, const struct gyve_stop *stop);
 	void *dump_ctx;
 	int input_fd; /**< readable: call input, unless that is NULL */
@@ -224,6 +250,8 @@ struct gyve_serve {
 int gyve_server_open(struct gyve_server **ret, const struct gyve_listen *listen, struct gyve_err *err);
 /** Closes everything and removes a unix socket. NULL ok. */
 void gyve_server_close(struct gyve_server *s);
+/** Where it listens, for a protocol other than gdb's: nobody serves it then. -1: it does not. */
+int gyve_server_fd(const struct gyve_server *s);
 /** What to type after "target remote". */
 const char *gyve_server_address(const struct gyve_server *s);
 /** Serve debuggers until the guest has ended; *end is that stop: EXIT, or CRASH if that is what it died of. A client that

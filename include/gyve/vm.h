@@ -22,6 +22,7 @@ enum gyve_stop_kind {
 	GYVE_STOP_CALL,        /**< it makes hypercall number `code`, which is carried out when the vCPU goes on */
 	GYVE_STOP_CALL_RETURN, /**< that is done */
 	GYVE_STOP_PAUSE,       /**< non-stop: this vCPU was asked to stop */
+	GYVE_STOP_LIBRARY,     /**< it is where the kernel's modules change: gyve_vm_library_at() */
 };
 /** Exceptions that can be made to stop it. */
 enum gyve_catch {
@@ -45,6 +46,14 @@ struct gyve_stop {
 };
 
 enum gyve_point_kind { GYVE_POINT_SW, GYVE_POINT_HW, GYVE_POINT_WRITE, GYVE_POINT_READ, GYVE_POINT_ACCESS }; /* Z0..Z4 */
+
+/** An address space of the guest. */
+struct gyve_space {
+	bool on; /**< false: each vCPU's own, whichever it has */
+	bool has_root1;
+	uint64_t root, root1; /**< CR3; TTBR0, TTBR1 */
+	char name[32];        /**< as the user named it: "pid 42"; may be "" */
+};
 
 enum gyve_action {
 	GYVE_ACT_NONE, /**< stays parked */
@@ -182,6 +191,11 @@ int gyve_bp_conditions(struct gyve_vm *vm, enum gyve_point_kind kind, gyve_gva_t
 int gyve_bp_commands(struct gyve_vm *vm, enum gyve_point_kind kind, gyve_gva_t gva, const struct gyve_agent_expr *e, size_t n,
 		     bool persist, struct gyve_err *err);
 int gyve_bp_remove(struct gyve_vm *vm, enum gyve_point_kind kind, gyve_gva_t gva, uint64_t len);
+/** The four above name points of this address space from now on (NULL or off: of none), but for addresses that are the same in
+ * all of them: Linux' upper half, aarch64's without has_root1. Such a point stops only vCPUs that have that space; on others
+ * that get to the same memory it has no effect. Planted by a walk from s->root when it is inserted, later by those of vCPUs
+ * that use it: also when the page is mapped then only, or moves. */
+void gyve_bp_space(struct gyve_vm *vm, const struct gyve_space *s);
 void gyve_bp_clear(struct gyve_vm *vm);
 /** Call cb with two lines of text about the strategies and why they were chosen, then one per point: kind, address, how it is
  * planted now. */
@@ -192,6 +206,9 @@ void gyve_bp_list(struct gyve_vm *vm, void (*cb)(void *ctx, const char *line), v
 int gyve_vm_catch(struct gyve_vm *vm, enum gyve_catch what, bool on, struct gyve_err *err);
 /** Where GYVE_CATCH_PANIC is; before it is asked for. */
 void gyve_vm_panic_at(struct gyve_vm *vm, gyve_gva_t gva);
+/** Stop at these addresses as GYVE_STOP_LIBRARY, in place of those named before (n 0: nowhere). Only while stopped;
+ * gyve_bp_clear() ends it. -ENOTSUP: breakpoints are done by stepping here, which is not worth it. */
+int gyve_vm_library_at(struct gyve_vm *vm, const gyve_gva_t *at, size_t n, struct gyve_err *err);
 /** Bit mask 1u << GYVE_CATCH_*. */
 unsigned gyve_vm_catches(const struct gyve_vm *vm);
 

@@ -4,7 +4,9 @@ They put gdb's expressions into gyve's monitor commands, so that `gyve pt &count
 anything gdb can evaluate, and they explain registers bit by bit.
 """
 
+import os
 import re
+import struct
 
 import gdb
 
@@ -129,7 +131,48 @@ class Flags(gdb.Command):
             self.show(name)
 
 
+def first_segment(path):
+    """The address that the first loaded segment of an ELF file is linked for."""
+    with open(path, "rb") as f:
+        header = f.read(64)
+        if header[:6] != b"\x7fELF\x02\x01":
+            raise gdb.GdbError("%s is no ELF file of 64 bits" % path)
+        table, size, count = struct.unpack_from("<Q", header, 32)[0], *struct.unpack_from("<HH", header, 54)
+        f.seek(table)
+        entries = f.read(size * count)
+    for at in range(0, len(entries) - 55, size):
+        kind, _, _, address = struct.unpack_from("<IIQQ", entries, at)
+        if kind == 1:
+            return address
+    raise gdb.GdbError("%s has no segment" % path)
+
+
+class Moved(gdb.Command):
+    """A kernel's symbols by where its first byte is, which gyve's monitor knows."""
+
+    def __init__(self, name, doc, question, pattern, command):
+        self.question, self.pattern, self.command = question, pattern, command
+        self.__doc__ = doc
+        super().__init__("gyve " + name, gdb.COMMAND_FILES, gdb.COMPLETE_FILENAME)
+
+    def invoke(self, argument, from_tty):
+        path = os.path.expanduser(argument.strip()) or gdb.current_progspace().filename
+        if not path or not os.path.isfile(path):
+            raise gdb.GdbError("name the kernel's vmlinux")
+        told = re.search(self.pattern, monitor(self.question))
+        if not told:
+            raise gdb.GdbError("gyve does not know where the kernel is")
+        offset = int(told.group(1), 16) - first_segment(path) & 0xFFFFFFFFFFFFFFFF
+        gdb.execute("%s %s -o %#x" % (self.command, path, offset))
+
+
 Gyve()
+Moved("early", """gyve early [VMLINUX]: names for what a Linux kernel does before it has turned translation on.
+
+Its symbols are loaded a second time, at physical addresses.""", "info", r"in memory at (0x[0-9a-f]+)", "add-symbol-file")
+Moved("kaslr", """gyve kaslr [VMLINUX]: gdb's symbols of a Linux kernel that has moved itself while gdb was connected.
+
+Whoever connects later has them moved from the start.""", "kernel", r"_text at (0x[0-9a-f]+)", "symbol-file")
 OnAddress("pt", "gyve pt [EXPRESSION]: the page-table walk of an address (default: the pc), entry by entry.")
 OnAddress("vtop", "gyve vtop [EXPRESSION]: the guest-physical address of an address.")
 Idt()

@@ -4,6 +4,7 @@
 #include "cmd.h"
 #include "isolation.h"
 #include "opts.h"
+#include "serial.h"
 #include "terminal.h"
 
 #include "../base/io.h"
@@ -40,11 +41,14 @@ struct run {
 		const uint8_t *data;
 		size_t len;
 	} initrd, dtb, symbols;
+	struct gyve_module_files *module_files;
 	char kernel_path[32];
 	struct terminal terminal;
+	struct serial serial;
 	struct isolation isolation;
 	struct gyve_net *net;
 	struct gyve_symtab *syms;
+	struct gyve_panic *panic; /* NULL: it is an end like others */
 	struct gyve_server *server;
 	struct gyve_vm *vm;
 	struct gyve_target target;
@@ -59,6 +63,11 @@ static int fail(const struct gyve_err *err, int status)
 static void guest_write(void *ctx, const void *buf, size_t len)
 {
 	struct run *r = ctx;
+
+	if (r->panic && !r->mute)
+		gyve_panic_hear(r->panic, buf, len);
+	if (!r->mute && serial_write(&r->serial, buf, len))
+		return;
 	if (!r->mute && r->out_fd >= 0 && gyve_write_all(r->out_fd, buf, len) < 0)
 		r->out_fd = r->close_out ? (close(r->out_fd), -1) : -1; /* nobody reads: the guest need not know */
 }
@@ -185,6 +194,8 @@ static int open_boot_files(struct run *r, struct gyve_err *err)
 		return err->code;
 	if (o->symbols && gyve_file_map(o->symbols, &r->symbols.data, &r->symbols.len, err) < 0)
 		return err->code;
+	if (o->module_dir && gyve_module_files_open(&r->module_files, o->module_dir, err) < 0)
+		return err->code;
 	return o->dtb ? gyve_file_map(o->dtb, &r->dtb.data, &r->dtb.len, err) : 0;
 }
 
@@ -218,7 +229,26 @@ static int open_target(struct run *r)
 		gyve_symtab_create(&r->syms, file.data, file.len, bias, NULL);
 	if (gyve_target_live(&r->target, r->vm, r->syms, o->symbols ? o->symbols : image) < 0)
 		return -ENOMEM;
+	r->target.tasks = o->tasks;
+	r->target.module_files = r->module_files;
 	r->target.image_raw = file.len < 4 || memcmp(file.data, "\177ELF", 4) != 0 || file.len > FETCH_MAX;
+	return 0;
+}
+
+/* A kernel that moves itself unseen has its symbols elsewhere. */
+static int open_panic(struct run *r)
+{
+	const struct gyve_opts *o = &r->opts;
+	const struct gyve_layout *l = gyve_vm_layout(r->vm);
+	bool linux_guest = strcmp(gyve_vm_platform(r->vm), "linux") == 0;
+
+	r->target.syms_adrift = linux_guest && o->aslr && !l->bias && !l->place;
+	r->target.drifts = r->target.syms_adrift && o->symbols ? r->syms : NULL;
+	if (!o->dump_panic && !linux_guest)
+		return 0;
+	if (gyve_panic_create(&r->panic, o->dump_panic, linux_guest && r->symbols.data) < 0)
+		return -ENOMEM;
+	r->target.panic = r->panic;
 	return 0;
 }
 
@@ -232,6 +262,8 @@ static int isolate(void *ctx, struct gyve_err *err)
 	isolation_path(&r->isolation, o->image, GYVE_GRANT_READ);
 	if (o->symbols)
 		isolation_path(&r->isolation, o->symbols, GYVE_GRANT_READ);
+	if (o->module_dir)
+		isolation_path(&r->isolation, o->module_dir, GYVE_GRANT_READ);
 	if (o->gdb)
 		isolation_path(&r->isolation, ".", GYVE_GRANT_ALL);
 	if (o->dump)
@@ -242,6 +274,8 @@ static int isolate(void *ctx, struct gyve_err *err)
 		r->isolation.net = GYVE_ISOLATE_NET;
 		isolation_device_path(&r->isolation, "/etc/resolv.conf", GYVE_GRANT_READ);
 	}
+	if (o->serial && strncmp(o->serial, "unix:", 5) == 0)
+		isolation_parent(&r->isolation, o->serial + 5, GYVE_GRANT_REMOVE);
 	if (o->gdb && o->listen.kind == GYVE_LISTEN_UNIX)
 		isolation_parent(&r->isolation, o->listen.path, GYVE_GRANT_REMOVE);
 	return isolation_process(&r->isolation, r->files, notice, err);
@@ -306,7 +340,7 @@ static void dump(void *ctx, const char *why, const struct gyve_stop *stop)
 	struct gyve_core_result res;
 	struct gyve_err err = {0};
 
-	if (!o->dump || (strcmp(why, "crash") == 0 && !o->dump_crash) ||
+	if (!o->dump || (strcmp(why, "crash") == 0 && !o->dump_crash) || (strcmp(why, "panic") == 0 && !o->dump_panic) ||
 	    (exit && !o->dump_exit && !(o->dump_panic && stop->code)))
 		return;
 	if (exit && stop->code && !o->dump_exit)
@@ -335,6 +369,21 @@ static int create_status(int code)
 	}
 }
 
+static void open_input(struct run *r, struct gyve_boot_params *boot)
+{
+	const struct gyve_opts *o = &r->opts;
+
+	if (r->serial.kind != SERIAL_STDIO) {
+		boot->no_input = r->serial.guest < 0;
+		boot->terminal = boot->no_input ? 0 : r->serial.guest;
+		return;
+	}
+	boot->no_input = o->gdb && o->listen.kind == GYVE_LISTEN_STDIO;
+	if (!boot->no_input)
+		terminal_open(&r->terminal);
+	boot->terminal = r->terminal.guest;
+}
+
 /* Everything up to the first instruction. 0 or an exit status. */
 static int set_up(struct run *r)
 {
@@ -350,8 +399,8 @@ static int set_up(struct run *r)
 			 .env = o->env,
 			 .strict = o->strict},
 		.out = {guest_write, r},
-		.stopped = o->gdb && !o->nowait,
-		.debugger = o->gdb,
+		.stopped = (o->gdb && !o->nowait) || o->dump_panic,
+		.debugger = o->gdb || o->dump_panic,
 		.break_strategy = o->break_strategy,
 		.watch_strategy = o->watch_strategy,
 		.no_probe_cache = o->no_probe_cache,
@@ -393,10 +442,9 @@ static int set_up(struct run *r)
 	vo.boot.dtb = r->dtb.data;
 	vo.boot.dtb_len = r->dtb.len;
 	vo.boot.tempdir = o->tempdir;
-	vo.boot.no_input = o->gdb && o->listen.kind == GYVE_LISTEN_STDIO;
-	if (!vo.boot.no_input)
-		terminal_open(&r->terminal);
-	vo.boot.terminal = r->terminal.guest;
+	if (serial_open(&r->serial, o->serial ? o->serial : "stdio", &err) < 0)
+		return fail(&err, GYVE_STATUS_FAILED);
+	open_input(r, &vo.boot);
 	ret = gyve_vm_create(&vo, &r->vm, &err);
 	if (ret < 0)
 		return fail(&err, create_status(ret));
@@ -407,7 +455,7 @@ static int set_up(struct run *r)
 		if (ret < 0)
 			return fail(&err, GYVE_STATUS_FAILED);
 	}
-	if (open_target(r) < 0 || gyve_vm_start(r->vm) < 0) {
+	if (open_target(r) < 0 || open_panic(r) < 0 || gyve_vm_start(r->vm) < 0) {
 		gyve_err_set(&err, -ENOMEM, "cannot start the guest");
 		return fail(&err, GYVE_STATUS_FAILED);
 	}
@@ -416,7 +464,12 @@ static int set_up(struct run *r)
 
 static bool typed(void *ctx)
 {
-	return terminal_read(&((struct run *)ctx)->terminal);
+	struct run *r = ctx;
+
+	if (r->terminal.raw)
+		return terminal_read(&r->terminal);
+	serial_poll(&r->serial);
+	return false;
 }
 
 static int wait_for_end(struct run *r)
@@ -424,12 +477,13 @@ static int wait_for_end(struct run *r)
 	struct gyve_serve serve = {
 		.target = &r->target,
 		.observers = r->opts.observers,
-		.input_fd = STDIN_FILENO,
-		.input = r->terminal.raw ? typed : NULL,
+		.input_fd = r->terminal.raw ? STDIN_FILENO : r->serial.epoll,
+		.input = r->terminal.raw || r->serial.kind == SERIAL_SOCKET ? typed : NULL,
 		.input_ctx = r,
 		.quit_fd = r->signal_fd,
 		.quit_code = 128 + SIGINT,
 		.dump_fd = r->dump_fd,
+		.panic = r->panic,
 		.dump = dump,
 		.dump_ctx = r,
 		.client_required = r->opts.gdb && !r->opts.nowait,
@@ -444,6 +498,8 @@ static int wait_for_end(struct run *r)
 		fprintf(stderr, "gyve: %s: target remote %s\n",
 			r->opts.nowait ? "a debugger may connect" : "the guest waits for a debugger",
 			gyve_server_address(r->server));
+	if (serial_address(&r->serial))
+		fprintf(stderr, "gyve: the guest's console is at %s\n", serial_address(&r->serial));
 	ret = gyve_server_run(r->server, &serve, &end);
 	if (r->opts.stats)
 		gyve_target_print_stats(&r->target, NULL, &err_sink);
@@ -467,8 +523,10 @@ static void tear_down(struct run *r)
 	gyve_net_close(r->net);
 	if (r->syms)
 		gyve_symtab_destroy(r->syms);
+	gyve_panic_destroy(r->panic);
 	gyve_server_close(r->server);
 	terminal_close(&r->terminal);
+	serial_close(&r->serial);
 	isolation_deinit(&r->isolation);
 	gyve_filemap_destroy(r->files);
 	gyve_hermit_image_close(r->bundle);
@@ -488,6 +546,7 @@ static void tear_down(struct run *r)
 		gyve_file_unmap(r->initrd.data, r->initrd.len);
 	if (r->dtb.data)
 		gyve_file_unmap(r->dtb.data, r->dtb.len);
+	gyve_module_files_close(r->module_files);
 	if (r->symbols.data)
 		gyve_file_unmap(r->symbols.data, r->symbols.len);
 	gyve_opts_deinit(&r->opts);

@@ -1,6 +1,7 @@
 /* gyve serve DUMP --gdb LISTEN: the stub of a live guest over a dead one. */
 #include "cmd.h"
 #include "dump_open.h"
+#include "opts.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -45,8 +46,8 @@ int gyve_cmd_serve(int argc, char **argv)
 	struct gyve_dump_opts o;
 	struct gyve_dump d;
 	struct gyve_err err = {0};
-	const char *path = NULL, *where = NULL;
-	bool writable = false, bad = false;
+	const char *path = NULL, *where = NULL, *threads = "cpus";
+	bool writable = false, bad = false, tasks;
 	int status;
 
 	if (gyve_dump_options(&o, &argc, argv) < 0)
@@ -56,6 +57,10 @@ int gyve_cmd_serve(int argc, char **argv)
 			where = argv[++i];
 		else if (strncmp(argv[i], "--gdb=", 6) == 0)
 			where = argv[i] + 6;
+		else if (strcmp(argv[i], "--threads") == 0 && i + 1 < argc)
+			threads = argv[++i];
+		else if (strncmp(argv[i], "--threads=", 10) == 0)
+			threads = argv[i] + 10;
 		else if (strcmp(argv[i], "--overlay") == 0)
 			writable = true;
 		else if (argv[i][0] != '-' && !path)
@@ -65,18 +70,20 @@ int gyve_cmd_serve(int argc, char **argv)
 	}
 	if (o.help || bad || !path) {
 		fprintf(o.help ? stdout : stderr,
-			"usage: gyve serve [--gdb LISTEN] [--overlay] [OPTION...] DUMP\n"
+			"usage: gyve serve [--gdb LISTEN] [--threads WHAT] [--overlay] [OPTION...] DUMP\n"
 			"  --gdb LISTEN      PORT, HOST:PORT, unix:PATH or stdio [127.0.0.1:6677]\n"
+			"  --threads WHAT    gdb's threads are the vCPUs (cpus) or the tasks of a Linux guest (tasks) [cpus]\n"
 			"  --overlay         registers and memory can be written, in this process only\n%s",
 			gyve_dump_options_help);
 		return o.help ? 0 : GYVE_STATUS_USAGE;
 	}
-	if (gyve_listen_parse(&listen, where, &err) < 0)
+	if (gyve_listen_parse(&listen, where, &err) < 0 || gyve_opts_threads(threads, &tasks, &err) < 0)
 		return gyve_say_err(&err, GYVE_STATUS_USAGE);
 	o.writable = writable;
 	status = gyve_dump_open(&d, path, &o);
 	if (status)
 		return status;
+	d.target.tasks = tasks;
 	status = serve(&d, &listen);
 	gyve_dump_close(&d);
 	return status;

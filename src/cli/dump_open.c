@@ -233,7 +233,7 @@ static int base_address(struct gyve_dump *d, const char *word, uint64_t *ret, st
 		memcpy(ret, value, sizeof(*ret));
 		return 0;
 	}
-	if (d->syms && gyve_symtab_lookup(d->syms, word, ret) == 0)
+	if (d->target.syms && gyve_symtab_lookup(d->target.syms, word, ret) == 0)
 		return 0;
 	return gyve_err_set(err, -EINVAL, "'%.60s' is neither a number nor a known symbol nor $REGISTER", word);
 }
@@ -256,7 +256,7 @@ int gyve_dump_address(struct gyve_dump *d, const char *text, uint64_t *ret, stru
 
 const char *gyve_dump_where(struct gyve_dump *d, uint64_t gva, char *buf, size_t size)
 {
-	gyve_symtab_format(d->syms, gva, buf, size);
+	gyve_symtab_format(d->target.syms, gva, buf, size);
 	if (strncmp(buf, "0x", 2) == 0)
 		buf[0] = '\0';
 	return buf;

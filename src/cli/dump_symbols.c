@@ -2,6 +2,9 @@
  * where that one's debug information is, if it has been split off. */
 #include "dump_symbols.h"
 
+#include "../target/kernel.h"
+#include "../target/slide.h"
+
 #include "../base/io.h"
 #include "gyve/loader.h"
 
@@ -185,41 +188,6 @@ static void find_debug(struct search *s)
 
 /* --- what was added to its addresses */
 
-/* x86_64: where the processor finds the handler of vector 0. */
-static uint64_t first_handler(struct gyve_dump *d, unsigned cpu)
-{
-	const struct gyve_regs *r = &d->core->regs[cpu];
-	uint8_t gate[16];
-
-	if (gyve_target_read(&d->target, cpu, r->x86.idt_base, gate, sizeof(gate), NULL) != sizeof(gate))
-		return 0;
-	return (uint64_t)gate[0] | (uint64_t)gate[1] << 8 | (uint64_t)gate[6] << 16 | (uint64_t)gate[7] << 24 |
-	       (uint64_t)gate[8] << 32 | (uint64_t)gate[9] << 40 | (uint64_t)gate[10] << 48 | (uint64_t)gate[11] << 56;
-}
-
-/* A Linux kernel that moved itself and does not say by how much: its exception entries tell. */
-static bool bias_by_vectors(struct gyve_dump *d, uint64_t *ret)
-{
-	static const char *const names[] = {"asm_exc_divide_error", "divide_error", "vectors"};
-	bool a64 = d->core->arch->id == GYVE_AARCH64;
-	uint64_t linked, now, align = a64 ? 0x1000 : 0x200000;
-
-	if (!d->core->have_sys || !d->syms)
-		return false;
-	for (size_t i = a64 ? 2 : 0; i < (a64 ? 3u : 2u); i++) {
-		if (gyve_symtab_lookup(d->syms, names[i], &linked) < 0)
-			continue;
-		for (unsigned cpu = 0; cpu < d->core->ncpus; cpu++) {
-			now = a64 ? d->core->regs[cpu].a64.vbar_el1 : first_handler(d, cpu);
-			if (now >> 63 && linked >> 63 && (now - linked) % align == 0) {
-				*ret = now - linked;
-				return true;
-			}
-		}
-	}
-	return false;
-}
-
 static int load(struct gyve_dump *d, uint64_t bias)
 {
 	struct gyve_elf_file *f = d->debug.data ? &d->debug : &d->image;
@@ -315,8 +283,12 @@ void gyve_dump_load_symbols(struct gyve_dump *d, const struct gyve_dump_opts *o)
 	bool process = d->core->is_virtual && !d->core->has_info;
 	uint64_t bias = d->core->info.bias;
 
-	if (!d->image.data)
+	if (!d->image.data) {
+		struct gyve_err none = {0};
+		if (l->text) /* the kernel's own symbols are better than none */
+			gyve_kernel_of(&d->target, &none);
 		return;
+	}
 	if (o->bias_given)
 		bias = o->bias;
 	else if (process)
@@ -329,7 +301,7 @@ void gyve_dump_load_symbols(struct gyve_dump *d, const struct gyve_dump_opts *o)
 		show_image(d);
 	if (o->bias_given || process || (l->there && l->offset_known) || d->core->has_info)
 		return;
-	if (bias_by_vectors(d, &bias) && bias)
+	if (d->core->have_sys && gyve_slide_find(&d->target, &bias) && bias) /* a kernel that does not say */
 		load(d, bias);
 }
 

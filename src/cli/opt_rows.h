@@ -34,6 +34,8 @@ int opt_no_aslr(struct gyve_opts *o, const char *value, struct gyve_err *err);
 int opt_env(struct gyve_opts *o, const char *value, struct gyve_err *err);
 int opt_break_strategy(struct gyve_opts *o, const char *value, struct gyve_err *err);
 int opt_watch_strategy(struct gyve_opts *o, const char *value, struct gyve_err *err);
+int opt_threads(struct gyve_opts *o, const char *value, struct gyve_err *err);
+int opt_serial(struct gyve_opts *o, const char *value, struct gyve_err *err);
 int opt_disk(struct gyve_opts *o, const char *value, struct gyve_err *err);
 int opt_file_mapping(struct gyve_opts *o, const char *value, struct gyve_err *err);
 int opt_isolation(struct gyve_opts *o, const char *value, struct gyve_err *err);

@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include "opt_rows.h"
+#include "serial.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -212,6 +213,20 @@ int opt_watch_strategy(struct gyve_opts *o, const char *value, struct gyve_err *
 	return i < 0 ? i : 0;
 }
 
+int gyve_opts_threads(const char *value, bool *tasks, struct gyve_err *err)
+{
+	static const char *const names[] = {"cpus", "tasks", NULL};
+	int i = choose(names, value, err);
+
+	*tasks = i == 1;
+	return i < 0 ? i : 0;
+}
+
+int opt_threads(struct gyve_opts *o, const char *value, struct gyve_err *err)
+{
+	return gyve_opts_threads(value, &o->tasks, err);
+}
+
 static int add_to_list(const char ***list, size_t *n, const char *value)
 {
 	const char **longer = realloc(*list, (*n + 2) * sizeof(*longer));
@@ -234,6 +249,12 @@ int opt_disk(struct gyve_opts *o, const char *value, struct gyve_err *err)
 {
 	(void)err;
 	return add_to_list(&o->disks, &o->ndisks, value);
+}
+
+int opt_serial(struct gyve_opts *o, const char *value, struct gyve_err *err)
+{
+	o->serial = value;
+	return serial_check(value, err);
 }
 
 int opt_isolation(struct gyve_opts *o, const char *value, struct gyve_err *err)

@@ -22,6 +22,7 @@ struct gyve_opts {
 	bool dump_crash, dump_exit, dump_panic, compress, dump_qemu, dump_virtual, live_dump;
 	struct gyve_listen listen;
 	const char *output; /**< NULL: standard output */
+	const char *serial; /**< where the console leads; NULL: standard input and output */
 	const char *log;    /**< NULL: not given */
 	const char *config; /**< the file that was read; NULL: none */
 	struct toml *toml;  /**< what it says; owned */
@@ -33,8 +34,10 @@ struct gyve_opts {
 	const char **disks; /**< FILE[,ro|,overlay], NULL-terminated or NULL; the array is owned */
 	size_t ndisks;
 	bool virtio_console, self_unpack, observers;
+	bool tasks;          /**< gdb's threads are the tasks of a Linux guest */
 	const char *tempdir; /**< NULL: TMPDIR */
 	enum gyve_isolation isolation;
+	const char *module_dir;            /**< directory tree with the kernel's modules; NULL: none */
 	const char *symbols;               /**< ELF file with the image's symbols; NULL: the image */
 	const char *initrd, *append, *dtb; /**< for a Linux kernel; NULL: none */
 	struct gyve_net_options net;       /**< its kind NONE: no network */
@@ -48,6 +51,8 @@ struct gyve_opts {
  * which is read here. -EINVAL and a sentence: usage error. */
 int gyve_opts_parse(struct gyve_opts *ret, int argc, char **argv, struct gyve_err *err);
 void gyve_opts_deinit(struct gyve_opts *o);
+/** The value of --threads. -EINVAL. */
+int gyve_opts_threads(const char *value, bool *tasks, struct gyve_err *err);
 /** One more variable for the guest (borrowed), unless its name is there. 0 or -ENOMEM. */
 int gyve_opts_add_env(struct gyve_opts *o, const char *value);
 /** Line n of the list of options, as `--name`, for tests and completion; NULL: no more. */

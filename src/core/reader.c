@@ -442,6 +442,7 @@ void gyve_core_close(struct gyve_core *core)
 	free(b);
 	gyve_memmap_deinit(&core->map);
 	free(core->regs);
+	free(core->guest_linux.text);
 	free(core->warnings);
 	free(core);
 }

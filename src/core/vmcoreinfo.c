@@ -84,8 +84,13 @@ static void read_tables(struct gyve_core_linux *l, const char *text, enum gyve_a
 static void parse(struct gyve_core *core, const char *text)
 {
 	struct gyve_core_linux *l = &core->guest_linux;
+	char *copy = strdup(text);
 	char value[2 * GYVE_BUILD_ID_MAX + 1];
 
+	if (copy) {
+		free(l->text);
+		l->text = copy;
+	}
 	if (value_of(text, "OSRELEASE", l->release, sizeof(l->release)) && !strchr(l->release, '/'))
 		l->there = true;
 	else

@@ -282,3 +282,8 @@ uint64_t gyve_symtab_bias(const struct gyve_symtab *t)
 {
 	return t ? t->bias : 0;
 }
+
+void gyve_symtab_move(struct gyve_symtab *t, uint64_t bias)
+{
+	t->bias = bias;
+}

@@ -1,5 +1,6 @@
 /* Exceptions that are to stop the guest: `monitor catch`, and what a caught one says. */
 #include "monitor.h"
+#include "panic.h"
 
 #include "../base/bytes.h"
 
@@ -19,13 +20,13 @@ static bool of_arch(const struct gyve_target *t, unsigned what)
 	uint64_t at;
 
 	if (what == GYVE_CATCH_PANIC)
-		return gyve_symtab_lookup(t->syms, "panic", &at) == 0;
+		return t->panic || gyve_symtab_lookup(t->syms, "panic", &at) == 0;
 	return (what >= GYVE_CATCH_SYNC) == (t->arch->id == GYVE_AARCH64);
 }
 
 static int list(struct mon *m)
 {
-	unsigned on = m->t->ops->catches(m->t->ctx);
+	unsigned on = m->t->ops->catches(m->t->ctx) | (unsigned)m->t->catch_heard_panic << GYVE_CATCH_PANIC;
 
 	for (unsigned i = 0; i < GYVE_CATCH_N; i++)
 		if (of_arch(m->t, i))
@@ -52,6 +53,10 @@ int mon_catch(struct mon *m)
 		if (strcmp(what, names[i]) != 0 && !(strcmp(what, "all") == 0 && of_arch(m->t, i)))
 			continue;
 		known = true;
+		if (i == GYVE_CATCH_PANIC && m->t->panic && !panic_has_breakpoint(m->t, &at)) {
+			m->t->catch_heard_panic = !off;
+			continue;
+		}
 		if (i == GYVE_CATCH_PANIC && gyve_symtab_lookup(m->t->syms, "panic", &at) < 0)
 			return gyve_err_set(m->err, -ENOENT, "there is no symbol 'panic': --symbols names a kernel's vmlinux");
 		if (i == GYVE_CATCH_PANIC)
@@ -176,14 +181,16 @@ static void a64_text(struct text *x, struct gyve_target *t, const struct gyve_st
 	add_unmapped(x, t, stop->cpu, r->far_el1);
 }
 
-/* Its first argument: what it will print, with places for numbers. */
-static void panic_text(struct text *x, struct gyve_target *t, unsigned cpu)
+/* What was heard; or its first argument: what it will print, with places for numbers. */
+static void panic_text(struct text *x, struct gyve_target *t, unsigned cpu, const char *heard)
 {
 	char message[160] = "";
 	struct gyve_regs *r;
 
 	add(x, "vCPU %u: the kernel panics", cpu);
-	if (gyve_target_regs(t, cpu, GYVE_REGS_GPR, &r, NULL) < 0)
+	if (heard)
+		add(x, ": %s", heard);
+	if (heard || gyve_target_regs(t, cpu, GYVE_REGS_GPR, &r, NULL) < 0)
 		return;
 	uint64_t at = r->arch == GYVE_X86_64 ? r->x86.gpr[GYVE_RDI] : r->a64.x[0];
 	ssize_t n = gyve_target_read(t, cpu, at, message, sizeof(message) - 1, NULL);
@@ -198,7 +205,7 @@ int gyve_catch_text(struct gyve_target *t, const struct gyve_stop *stop, char *b
 	struct gyve_regs *r;
 
 	if (stop->catches == 1u << GYVE_CATCH_PANIC) {
-		panic_text(&x, t, stop->cpu);
+		panic_text(&x, t, stop->cpu, *stop->text ? stop->text : NULL);
 		return (int)x.len;
 	}
 	add(&x, "vCPU %u has taken an exception: ", stop->cpu);

@@ -1,4 +1,6 @@
 /* The paragraph for a guest that died: what, where, why. */
+#include "kernel.h"
+
 #include "gyve/target.h"
 
 #include <inttypes.h>
@@ -106,19 +108,24 @@ int gyve_crash_text(struct gyve_target *t, const struct gyve_stop *stop, char *b
 {
 	struct text x = {buf, size, 0};
 	struct gyve_regs *r;
+	struct gyve_err none = {0};
 	char where[256];
 	uint64_t pc = stop->pc;
+	bool panic = stop->catches == 1u << GYVE_CATCH_PANIC;
 	unsigned groups = GYVE_REGS_GPR | GYVE_REGS_SYS | GYVE_REGS_EVENTS;
 	bool have = gyve_target_regs(t, stop->cpu, groups, &r, NULL) == 0;
 
 	if (have)
 		pc = t->arch->pc(r);
+	if (!t->syms && t->image_raw)
+		gyve_kernel_of(t, &none); /* its own symbols, if it has come so far */
 	gyve_symtab_format(t->syms, pc, where, sizeof(where));
-	add(&x, "the guest crashed: %.*s", (int)sizeof(stop->text), stop->text[0] ? stop->text : "no reason was given");
+	add(&x, panic ? "the guest's kernel panics: %.*s" : "the guest crashed: %.*s", (int)sizeof(stop->text),
+	    stop->text[0] ? stop->text : "no reason was given");
 	add(&x, "; vCPU %u at 0x%" PRIx64, stop->cpu, pc);
 	if (strncmp(where, "0x", 2) != 0)
 		add(&x, " in %s", where);
-	if (have)
+	if (have && !panic)
 		add_why(&x, t, stop->cpu, r);
 	if (have)
 		add_stack(&x, t, stop->cpu);

@@ -87,7 +87,10 @@ static int build_arch(struct gyve_glue *g, const struct gyve_arch *a)
 	g->regs = calloc(a->nregs + 1u, sizeof(*g->regs));
 	if (!g->regs)
 		return -ENOMEM;
-	g->arch = (struct gdbstub_arch){.name = a->gdb_arch, .osabi = a->gdb_osabi, .regs = g->regs, .nregs = a->nregs};
+	g->arch = (struct gdbstub_arch){.name = a->gdb_arch,
+					.osabi = gyve_glue_has_libraries(g->target) ? "none" : a->gdb_osabi,
+					.regs = g->regs,
+					.nregs = a->nregs};
 	for (unsigned i = 0; i < a->nregs; i++) {
 		const struct gyve_reg_row *row = &a->regs[i];
 		g->regs[i] = (struct gdbstub_reg){
@@ -111,6 +114,7 @@ static int build_arch(struct gyve_glue *g, const struct gyve_arch *a)
 								.feature = "org.gnu.gdb.i386.linux",
 								.group = "system"};
 	g->arch.triple = triple_of(a);
+	g->arch.watch_before = a->id == GYVE_AARCH64;
 	g->arch.pc_reg = reg_number(a, "rip", "eip", "pc");
 	g->arch.sp_reg = reg_number(a, "rsp", "esp", "sp");
 	g->arch.fp_reg = reg_number(a, "rbp", "ebp", "x29");
@@ -147,7 +151,7 @@ static const struct gyve_arch *choose(struct gyve_glue *g)
 int gyve_glue_describe(struct gyve_glue *g)
 {
 	const struct gyve_arch *a = choose(g);
-	struct gyve_glue next = {0};
+	struct gyve_glue next = {.target = g->target};
 
 	if (!a)
 		return -ENOMEM;

@@ -10,7 +10,7 @@ int gyve_glue_set_nonstop(void *ctx, bool on)
 	struct gyve_glue *g = ctx;
 	struct gyve_target *t = g->target;
 
-	if (!t->ops->nonstop)
+	if (!t->ops->nonstop || t->tasks) /* tasks stop and go as their kernel will have it */
 		return -EOPNOTSUPP;
 	if (!on && !gyve_target_stopped(t))
 		return -EBUSY;
@@ -48,7 +48,7 @@ int gyve_glue_thread_stop(void *ctx, int tid, struct gdbstub_stop *ret)
 
 	if (!stop)
 		return -EBUSY;
-	gyve_glue_translate_stop(g->target, stop, ret);
+	gyve_glue_translate_stop(g, stop, ret);
 	return 0;
 }
 

@@ -47,13 +47,20 @@ static void put_threads(struct gyve_glue *g, FILE *f)
 {
 	static const char *const names[] = {"tid", "core", "command"};
 
-	for (unsigned i = 0; i < g->target->ncpus; i++) {
-		char tid[16], core[16], what[256] = "";
-		snprintf(tid, sizeof(tid), "%u", i + 1);
-		snprintf(core, sizeof(core), "%u", i);
-		gyve_glue_thread_info(g, (int)i + 1, what, sizeof(what));
+	size_t n = gyve_glue_threads(g, NULL, 0);
+	int *tids = calloc(n + 1, sizeof(*tids));
+
+	n = tids ? gyve_glue_threads(g, tids, n) : 0;
+	for (size_t i = 0; i < n; i++) {
+		char tid[16], core[16] = "", what[256] = "";
+		int cpu = gyve_glue_cpu(g, tids[i]);
+		snprintf(tid, sizeof(tid), "%d", tids[i]);
+		if (cpu >= 0)
+			snprintf(core, sizeof(core), "%d", cpu);
+		gyve_glue_thread_info(g, tids[i], what, sizeof(what));
 		put_row(f, names, (const char *const[]){tid, core, what});
 	}
+	free(tids);
 }
 
 static int osdata(struct gyve_glue *g, const char *annex, const void **ret, size_t *len)
@@ -105,16 +112,17 @@ int gyve_glue_object(void *ctx, int tid, const char *object, const char *annex, 
 		return 0;
 	}
 	if (strcmp(object, "exec-file") == 0) { /* annex: a process id; there is one image */
-		if (!g->target->image || g->target->image_raw)
-			return -ENOENT;
-		*ret = g->target->image;
-		*len = strlen(g->target->image);
-		return 0;
+		const char *name = gyve_glue_exec_file(g);
+		*ret = name;
+		*len = name ? strlen(name) : 0;
+		return name ? 0 : -ENOENT;
 	}
 	if (strcmp(object, "siginfo") == 0)
 		return *annex ? -ENOENT : gyve_glue_siginfo(g, tid, ret, len);
 	if (strcmp(object, "traceframe-info") == 0)
 		return *annex ? -ENOENT : gyve_glue_traceframe_info(g, ret, len);
+	if (strcmp(object, "libraries") == 0)
+		return *annex ? -ENOENT : gyve_glue_libraries(g, tid, ret, len);
 	if (strcmp(object, "osdata") == 0)
 		return osdata(g, annex, ret, len);
 	return -EOPNOTSUPP;
@@ -146,7 +154,7 @@ int gyve_glue_mem_region(void *ctx, int tid, uint64_t addr, struct gdbstub_regio
 	uint64_t page = addr & ~UINT64_C(0xfff);
 	int res;
 
-	g->cpu = (unsigned)tid - 1;
+	gyve_glue_select(g, tid);
 	*ret = (struct gdbstub_region){page, UINT64_MAX, 0};
 	if (g->phys_mode) {
 		ret->perms = GDBSTUB_PERM_R | GDBSTUB_PERM_W;

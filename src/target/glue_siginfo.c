@@ -104,7 +104,7 @@ int gyve_glue_siginfo(struct gyve_glue *g, int tid, const void **ret, size_t *le
 	if (tid > 0) {
 		if (!stop)
 			return -EBUSY;
-		if (stop->cpu + 1 == (unsigned)tid) /* the others got no signal */
+		if (gyve_glue_tid(g, stop->cpu) == tid) /* the others got no signal */
 			i = info_of(g->target, stop);
 	}
 	memset(g->siginfo, 0, sizeof(g->siginfo));

@@ -118,6 +118,16 @@ static int live_point_remove(void *ctx, enum gyve_point_kind kind, gyve_gva_t gv
 	return gyve_bp_remove(ctx, kind, gva, len);
 }
 
+static void live_point_space(void *ctx, const struct gyve_space *s)
+{
+	gyve_bp_space(ctx, s);
+}
+
+static int live_library_at(void *ctx, const gyve_gva_t *at, size_t n, struct gyve_err *err)
+{
+	return gyve_vm_library_at(ctx, at, n, err);
+}
+
 static struct gyve_trace *live_trace(void *ctx)
 {
 	return gyve_vm_trace(ctx);
@@ -214,6 +224,8 @@ static const struct gyve_target_ops live_ops = {
 	.text_fd = live_text_fd,
 	.take_text = live_take_text,
 	.point_remove = live_point_remove,
+	.library_at = live_library_at,
+	.point_space = live_point_space,
 	.trace = live_trace,
 	.points_clear = live_points_clear,
 	.points_list = live_points_list,

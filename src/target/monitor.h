@@ -50,8 +50,10 @@ int mon_bt(struct mon *m);
 int mon_maps(struct mon *m);
 int mon_info_mem(struct mon *m);
 int mon_info_tlb(struct mon *m);
-int mon_as(struct mon *m);
 const char *mon_mode_text(const struct gyve_mmu *mmu);
+bool mon_paging_off(const struct gyve_mmu *mmu);
+/* monitor_as.c */
+int mon_as(struct mon *m);
 /* monitor_regs.c */
 int mon_regs(struct mon *m);
 int mon_sregs(struct mon *m);
@@ -62,9 +64,14 @@ int mon_info_registers(struct mon *m);
 /* monitor_tables.c */
 int mon_idt(struct mon *m);
 int mon_gdt(struct mon *m);
+/* monitor_linux.c */
+int mon_kernel(struct mon *m);
+int mon_tasks(struct mon *m);
 /* catch.c */
 int mon_catch(struct mon *m);
 int mon_catch_calls(struct mon *m);
+/* monitor_modules.c */
+int mon_modules(struct mon *m);
 /* monitor_irq.c */
 int mon_lapic(struct mon *m);
 int mon_ioapic(struct mon *m);

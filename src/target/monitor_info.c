@@ -56,6 +56,10 @@ int mon_info(struct mon *m)
 			t->layout->entry);
 	if (t->layout && t->layout->place)
 		mon_say(m, ", moves itself to 0x%" PRIx64, t->layout->place);
+	if (t->layout && t->layout->nsegs)
+		mon_say(m, ", in memory at 0x%" PRIx64, t->layout->seg[0].gpa);
+	if (t->drifts && !t->syms_adrift)
+		mon_say(m, ", has moved itself by 0x%" PRIx64, gyve_symtab_bias(t->syms));
 	mon_say(m, "\n");
 	for (size_t i = 0; t->map && i < t->map->n; i++)
 		mon_say(m, "memory 0x%" PRIx64 "-0x%" PRIx64 " (%s) %s\n", t->map->regions[i].gpa,
@@ -65,8 +69,8 @@ int mon_info(struct mon *m)
 		mon_say(m, "host: %u hardware breakpoints, %u watchpoints%s%s\n", t->caps->hw_bps, t->caps->hw_wps,
 			t->caps->hw_shared ? " (shared)" : "",
 			t->caps->hw_watch_works ? "" : "; its watchpoints do not fire, so they are done by stepping");
-	if (t->as_on)
-		mon_say(m, "memory packets read the address space 0x%" PRIx64 " (monitor as)\n", t->as_root);
+	if (t->as.on)
+		mon_say(m, "the address space is 0x%" PRIx64 " (monitor as)\n", t->as.root);
 	for (unsigned i = 0; ret == 0 && i < t->ncpus; i++)
 		ret = info_cpu(m, i);
 	return ret;

@@ -26,7 +26,7 @@ static const char *size_text(uint64_t size, char buf[24])
 	return buf;
 }
 
-static bool paging_off(const struct gyve_mmu *mmu)
+bool mon_paging_off(const struct gyve_mmu *mmu)
 {
 	return mmu->arch == GYVE_X86_64 ? !(mmu->x86.cr0 & 1u << 31) : !(mmu->a64.sctlr & 1);
 }
@@ -233,7 +233,7 @@ int mon_info_mem(struct mon *m)
 
 	if (ret < 0)
 		return ret;
-	if (paging_off(&l.mmu)) {
+	if (mon_paging_off(&l.mmu)) {
 		mon_say(m, "PG disabled\n");
 		return 0;
 	}
@@ -285,59 +285,11 @@ int mon_info_tlb(struct mon *m)
 
 	if (ret < 0)
 		return ret;
-	if (paging_off(&l.mmu)) {
+	if (mon_paging_off(&l.mmu)) {
 		mon_say(m, "PG disabled\n");
 		return 0;
 	}
 	return each_range(&l, tlb_range);
-}
-
-/* --- another address space */
-
-static void as_say(struct mon *m)
-{
-	struct gyve_mmu mmu;
-
-	if (!m->t->as_on) {
-		mon_say(m, "memory is read as the selected vCPU sees it\n");
-		return;
-	}
-	mon_say(m, "memory packets read the address space 0x%" PRIx64, m->t->as_root);
-	if (m->t->as_has_root1)
-		mon_say(m, " and 0x%" PRIx64, m->t->as_root1);
-	mon_say(m, " until: monitor as off\n");
-	if (gyve_target_mmu(m->t, m->cpu, &mmu, NULL) == 0 && paging_off(&mmu))
-		mon_say(m, "paging is off on this vCPU, so it makes no difference now\n");
-}
-
-int mon_as(struct mon *m)
-{
-	char word[256], second[256];
-	uint64_t root, root1 = 0;
-	int ret = 0;
-
-	if (!mon_word(m, word, sizeof(word))) {
-		as_say(m);
-		return 0;
-	}
-	bool off = strcmp(word, "off") == 0 || strcmp(word, "reset") == 0, two = !off && mon_word(m, second, sizeof(second));
-	if (!off)
-		ret = mon_address(m, word, &root);
-	if (ret == 0 && two) {
-		ret = mon_only(m, GYVE_AARCH64);
-		if (ret == 0)
-			ret = mon_address(m, second, &root1);
-	}
-	if (ret == 0)
-		ret = mon_end(m);
-	if (ret < 0)
-		return ret;
-	m->t->as_on = !off;
-	m->t->as_root = off ? 0 : root;
-	m->t->as_has_root1 = two;
-	m->t->as_root1 = root1;
-	as_say(m);
-	return 0;
 }
 
 int mon_bt(struct mon *m)

@@ -81,8 +81,12 @@ static const struct gyve_target_ops observer_ops = {
 /* Its own choices, `monitor cpu` and the like, stay. */
 static void refresh(struct observer *o)
 {
-	if (gyve_target_stopped(o->of))
+	if (gyve_target_stopped(o->of)) {
 		o->view.last = o->of->last;
+		gyve_glue_tasks_stale(&o->glue);
+	}
+	if (o->view.syms != o->of->syms)
+		gyve_kernel_forget(&o->view);
 	o->view.syms = o->of->syms;
 }
 
@@ -103,6 +107,7 @@ int observer_open(struct observer **ret, struct gyve_target *of, int fd)
 	o->view.ops = &observer_ops;
 	o->view.ctx = o;
 	o->view.phys.write = NULL;
+	o->view.kernel = NULL; /* its own is found through the view */
 	o->view.last.kind = GYVE_STOP_NONE;
 	if (gyve_glue_init(&o->glue, &o->view) < 0) {
 		observer_close(o);
@@ -118,6 +123,7 @@ void observer_close(struct observer *o)
 	if (!o)
 		return;
 	gyve_glue_deinit(&o->glue);
+	gyve_kernel_forget(&o->view);
 	close(o->fd);
 	free(o->regs);
 	free(o);

@@ -152,6 +152,7 @@ int gyve_target_post(struct gyve_target *ret, struct gyve_core *core, const stru
 		ret->layout = &p->layout;
 	}
 	ret->pa_bits = info->pa_bits <= 52 ? info->pa_bits : 0;
+	ret->vmcoreinfo = core->guest_linux.text;
 	ret->image = image ? realpath(image, NULL) : NULL;
 	ret->boot_root = info->boot_root;
 	ret->boot_root_known = info->boot_root_known;

@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include "observer.h"
+#include "panic.h"
 #include "server.h"
 #include "stub_glue.h"
 
@@ -110,6 +111,15 @@ static void clear_points(struct session *x)
 	}
 }
 
+/* No client is there, or no longer. */
+static void watch_for_panic(struct session *x)
+{
+	if (gyve_target_stopped(x->serve->target))
+		panic_arm(x->serve->panic, x->serve->target);
+	else if (panic_wants_points(x->serve->panic))
+		gyve_target_interrupt(x->serve->target);
+}
+
 static void begin_session(struct session *x)
 {
 	struct gyve_target *t = x->serve->target;
@@ -130,6 +140,7 @@ static void begin_session(struct session *x)
 		x->ended = true;
 		x->end = stop;
 	}
+	panic_disarm(x->serve->panic, t);
 	if (x->clear_due)
 		clear_points(x);
 }
@@ -158,6 +169,7 @@ static void end_session(struct session *x)
 		gyve_target_kill(t, 0);
 		return;
 	}
+	watch_for_panic(x);
 	if (!x->let_go || !gyve_target_stopped(t) || !t->ops->resume)
 		return;
 	/* A dead guest cannot go on: without a debugger it ends as it would have. */
@@ -278,7 +290,7 @@ static void notice_crash(struct session *x, const struct gyve_stop *stop)
 	if (n < 0 || !x->serve->notice)
 		return;
 	n = (int)strlen(text);
-	if (x->s)
+	if (x->s && stop->kind == GYVE_STOP_CRASH && x->s->listen_fd >= 0 && !x->ended)
 		snprintf(text + n, sizeof(text) - (size_t)n, "\nit waits for a debugger: target remote %.200s", x->s->address);
 	x->serve->notice(x->serve->notice_ctx, text);
 }
@@ -311,7 +323,7 @@ static bool dump_at_stop(struct session *x, const struct gyve_stop *stop, const 
 
 	x->dump_due = x->dump_due && !due;
 	if (stop->kind == GYVE_STOP_CRASH)
-		dump(x, "crash", stop);
+		dump(x, stop->catches == 1u << GYVE_CATCH_PANIC ? "panic" : "crash", stop);
 	else if (stop->kind == GYVE_STOP_EXIT && before->kind != GYVE_STOP_CRASH)
 		dump(x, "exit", stop);
 	else if (due)
@@ -352,6 +364,19 @@ static void wait_for_acknowledgement(struct session *x)
 	x->dead = x->leaving = true;
 }
 
+/* A kernel that panics may reset the machine. Who debugs it is told of an end. */
+static bool end_by_panic(struct session *x, struct gyve_stop *stop, const struct gyve_stop *before)
+{
+	if (x->connected || stop->kind != GYVE_STOP_EXIT || before->kind == GYVE_STOP_CRASH ||
+	    !panic_ended(x->serve->panic, x->serve->target, stop))
+		return false;
+	dump(x, "panic", stop);
+	notice_crash(x, stop);
+	x->ended = true;
+	x->end = *stop;
+	return true;
+}
+
 static void on_stop(struct session *x)
 {
 	struct gyve_target *t = x->serve->target;
@@ -361,15 +386,25 @@ static void on_stop(struct session *x)
 		return;
 	pass_text(x, true); /* it was printed before */
 	gyve_log(GYVE_LOG_DEBUG, GYVE_LOG_GDB, "stop kind %d, vCPU %u, pc 0x%" PRIx64, stop.kind, stop.cpu, stop.pc);
-	if (dump_at_stop(x, &stop, &before))
+	if (!x->connected && panic_stop(x->serve->panic, t, &stop) == PANIC_GO_ON) {
+		gyve_target_continue(t);
+		return;
+	}
+	if (x->connected && !x->attaching)
+		panic_caught(x->serve->panic, t, &stop);
+	if (end_by_panic(x, &stop, &before) || dump_at_stop(x, &stop, &before))
 		return;
 	if (stop.kind == GYVE_STOP_EXIT) {
 		x->dead = may_start_again(x);
 		x->ended = !x->dead;
 		x->end = before.kind == GYVE_STOP_CRASH ? before : stop; /* ending a dead guest does not undo its death */
 	}
+	if (x->attaching)
+		panic_disarm(x->serve->panic, t);
 	if (x->clear_due)
 		clear_points(x);
+	if (!x->connected && stop.kind != GYVE_STOP_CRASH && stop.kind != GYVE_STOP_EXIT)
+		panic_arm(x->serve->panic, t);
 	if (x->connected && x->glue.run_due)
 		return; /* to be started again */
 	if (x->attaching) {
@@ -403,6 +438,7 @@ enum {
 	P_DUMP,
 	P_STOP,
 	P_TEXT,
+	P_PANIC,
 	P_LISTEN,
 	P_REFUSED,
 	P_IN,
@@ -426,6 +462,7 @@ static void fill_poll(struct session *x, struct pollfd p[P_COUNT])
 	p[P_DUMP] = (struct pollfd){x->serve->dump_fd > 0 ? x->serve->dump_fd : -1, POLLIN, 0};
 	p[P_STOP] = (struct pollfd){gyve_target_event_fd(x->serve->target), POLLIN, 0};
 	p[P_TEXT] = (struct pollfd){text_fd, POLLIN, 0};
+	p[P_PANIC] = (struct pollfd){panic_fd(x->serve->panic), POLLIN, 0};
 	p[P_LISTEN] = (struct pollfd){x->s ? x->s->listen_fd : -1, POLLIN, 0};
 	p[P_REFUSED] = (struct pollfd){x->s ? x->s->refused : -1, POLLIN, 0};
 	p[P_IN] = (struct pollfd){take ? x->s->in : -1, POLLIN, 0};
@@ -446,6 +483,10 @@ int gyve_server_run(struct gyve_server *s, const struct gyve_serve *serve, struc
 		s->once_used = true;
 		begin_session(&x);
 	}
+	if (serve->panic && !serve->client_required && gyve_target_stopped(serve->target)) {
+		panic_arm(serve->panic, serve->target);
+		gyve_target_continue(serve->target);
+	}
 	while (!x.ended) {
 		fill_poll(&x, p);
 		if (x.quitting)
@@ -464,6 +505,8 @@ int gyve_server_run(struct gyve_server *s, const struct gyve_serve *serve, struc
 			pass_text(&x, false);
 		if (p[P_STOP].revents)
 			on_stop(&x);
+		if (p[P_PANIC].revents)
+			panic_heard(serve->panic, serve->target, x.connected);
 		if (!x.ended && p[P_DUMP].revents)
 			on_dump_request(&x);
 		if (!x.ended && x.connected && !x.attaching && ((p[P_IN].revents && !read_client(&x)) || !flush_some(&x)))

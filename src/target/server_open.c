@@ -41,7 +41,7 @@ static int open_tcp(struct gyve_server *s, struct gyve_err *err)
 	freeaddrinfo(list);
 	if (fd < 0)
 		return gyve_err_set(err, -e, "cannot listen on %s:%s: %s%s", s->where.host, s->where.port, strerror(e),
-				    e == EADDRINUSE ? " (choose another with --gdb=PORT)" : "");
+				    e == EADDRINUSE ? " (choose another port)" : "");
 	s->listen_fd = fd;
 	if (getsockname(fd, (struct sockaddr *)&addr, &len) == 0)
 		getnameinfo((struct sockaddr *)&addr, len, host, sizeof(host), port, sizeof(port),
@@ -164,6 +164,11 @@ void gyve_server_close(struct gyve_server *s)
 	if (s->unlink_path)
 		unlink(s->where.path);
 	free(s);
+}
+
+int gyve_server_fd(const struct gyve_server *s)
+{
+	return s->listen_fd;
 }
 
 const char *gyve_server_address(const struct gyve_server *s)

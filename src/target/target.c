@@ -1,6 +1,9 @@
 /* Checks and defaults in front of the ops, and memory as a vCPU sees it. */
 #include "gyve/target.h"
 
+#include "kernel.h"
+#include "slide.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -9,6 +12,7 @@
 
 void gyve_target_deinit(struct gyve_target *t)
 {
+	gyve_kernel_forget(t);
 	if (t->release)
 		t->release(t);
 	free(t->image);
@@ -85,12 +89,12 @@ int gyve_target_mmu(struct gyve_target *t, unsigned cpu, struct gyve_mmu *ret, s
 	if (res < 0)
 		return res;
 	gyve_mmu_from_regs(ret, r);
-	ret->flat = t->flat && !t->as_on;
-	if (t->as_on && ret->arch == GYVE_X86_64) {
-		ret->x86.cr3 = t->as_root;
-	} else if (t->as_on) {
-		ret->a64.ttbr0 = t->as_root;
-		ret->a64.ttbr1 = t->as_has_root1 ? t->as_root1 : ret->a64.ttbr1;
+	ret->flat = t->flat && !t->as.on;
+	if (t->as.on && ret->arch == GYVE_X86_64) {
+		ret->x86.cr3 = t->as.root;
+	} else if (t->as.on) {
+		ret->a64.ttbr0 = t->as.root;
+		ret->a64.ttbr1 = t->as.has_root1 ? t->as.root1 : ret->a64.ttbr1;
 	}
 	if (!ret->pa_bits && t->caps)
 		ret->pa_bits = t->caps->pa_bits;
@@ -116,7 +120,7 @@ static uint64_t layout_find(struct gyve_target *t, unsigned cpu, gyve_gva_t gva,
 
 	if (!t->layout || look(t, cpu, GYVE_REGS_SYS, &room, &r, NULL) < 0)
 		return 0;
-	if (!t->boot_root_known || (t->as_on ? t->as_root : t->arch->root(r)) != t->boot_root)
+	if (!t->boot_root_known || (t->as.on ? t->as.root : t->arch->root(r)) != t->boot_root)
 		return 0;
 	for (unsigned i = 0; i < t->layout->nsegs; i++) {
 		uint64_t off = gva - t->layout->seg[i].gva;
@@ -339,6 +343,8 @@ int gyve_target_reset(struct gyve_target *t, struct gyve_err *err)
 	ret = t->ops->reset(t->ctx, err);
 	if (ret < 0)
 		return ret;
+	gyve_kernel_forget(t);
+	gyve_slide_forget(t);
 	gyve_target_note_boot(t);
 	memset(&t->last, 0, sizeof(t->last));
 	return 0;
@@ -354,6 +360,7 @@ bool gyve_target_take_stop(struct gyve_target *t, struct gyve_stop *ret)
 	if (!t->ops->take_stop || !t->ops->take_stop(t->ctx, ret))
 		return false;
 	t->last = *ret;
+	gyve_slide_settle(t);
 	return true;
 }
 
@@ -393,6 +400,7 @@ struct gyve_trace *gyve_target_trace(struct gyve_target *t)
 
 void gyve_target_points_clear(struct gyve_target *t)
 {
+	t->catch_heard_panic = false;
 	if (t->ops->points_clear)
 		t->ops->points_clear(t->ctx);
 }

@@ -1,5 +1,7 @@
 /* From frame to frame of a guest's stack: by call frame information where the image has it, through what the processor saved
  * when it took an exception, else by frame pointers and return addresses, which the frame then says. */
+#include "unwind_orc.h"
+
 #include "gyve/target.h"
 #include "gyve/unwind.h"
 
@@ -359,6 +361,8 @@ static bool next_frame(struct walker *w, struct gyve_frame *f, struct gyve_frame
 	if (is_a64(w) && a64_exception(w, f, out))
 		return true;
 	if (by_rules(w, f, out))
+		return true;
+	if (w->t->kernel && gyve_orc_step(w->t->kernel, f, out))
 		return true;
 	if (!is_a64(w) && (x86_scan(w, f, out) || x86_other_stack(w, f, out)))
 		return true;

@@ -7,11 +7,10 @@
 #include "catch.h"
 #include "plant.h"
 #include "point.h"
+#include "space.h"
 #include "trace.h"
 
 #include <errno.h>
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,20 +21,15 @@ static void changed(struct gyve_vm *vm)
 	__atomic_fetch_add(&vm->book_gen, 1, __ATOMIC_RELEASE);
 }
 
-static bool overlaps(const struct point *p, gyve_gva_t addr, uint64_t len)
-{
-	return addr < p->gva + p->len && p->gva < addr + len;
-}
-
 /* --- where a breakpoint's bytes go */
 
-static bool walk(struct gyve_vcpu *v, gyve_gva_t gva, gyve_gpa_t *ret)
+bool bp_walk(struct gyve_vcpu *v, gyve_gva_t gva, gyve_gpa_t *ret)
 {
 	struct gyve_mem phys = gyve_memmap_mem(&v->vm->map);
 	struct gyve_mmu mmu;
 	struct gyve_walk w;
 
-	if (!vcpu_mmu(v, &mmu) || gyve_walk(&mmu, &phys, gva, &w) < 0 || !gyve_memmap_ptr(&v->vm->map, w.gpa, 1))
+	if (!vcpu_mmu_at(v, gva, &mmu) || gyve_walk(&mmu, &phys, gva, &w) < 0 || !gyve_memmap_ptr(&v->vm->map, w.gpa, 1))
 		return false;
 	*ret = w.gpa;
 	return true;
@@ -59,8 +53,16 @@ static bool lookup_layout(struct gyve_vcpu *v, gyve_gva_t gva, gyve_gpa_t *ret)
 static void unplant(struct gyve_vm *vm, struct point *p)
 {
 	if (p->state == POINT_BYTES)
-		plant_drop(vm, p->gpa);
+		plant_drop(vm, p->gpa, p->in.on);
 	p->state = POINT_PENDING;
+}
+
+void bp_unplant(struct gyve_vm *vm, struct point *p)
+{
+	if (p->state != POINT_BYTES)
+		return;
+	unplant(vm, p);
+	changed(vm);
 }
 
 static bool plant_point(struct gyve_vm *vm, struct point *p, gyve_gpa_t gpa, bool by_layout)
@@ -69,7 +71,7 @@ static bool plant_point(struct gyve_vm *vm, struct point *p, gyve_gpa_t gpa, boo
 		p->by_layout = by_layout;
 		return true;
 	}
-	if (plant_add(vm, gpa) < 0)
+	if (plant_add(vm, gpa, p->in.on) < 0)
 		return false;
 	unplant(vm, p);
 	p->state = POINT_BYTES;
@@ -79,12 +81,20 @@ static bool plant_point(struct gyve_vm *vm, struct point *p, gyve_gpa_t gpa, boo
 	return true;
 }
 
+bool bp_plant(struct gyve_vm *vm, struct point *p, gyve_gpa_t gpa)
+{
+	return plant_point(vm, p, gpa, false);
+}
+
 /* Plant p as well as v's present state allows. */
 static bool try_plant(struct gyve_vcpu *v, struct point *p)
 {
 	gyve_gpa_t gpa;
 
-	if (walk(v, p->gva, &gpa))
+	if (p->in.on)
+		return space_walk(v, &p->in, p->gva, &gpa) && gyve_memmap_ptr(&v->vm->map, gpa, 1) &&
+		       plant_point(v->vm, p, gpa, false);
+	if (bp_walk(v, p->gva, &gpa))
 		return plant_point(v->vm, p, gpa, false);
 	return p->state == POINT_PENDING && lookup_layout(v, p->gva, &gpa) && plant_point(v->vm, p, gpa, true);
 }
@@ -100,7 +110,7 @@ static void try_plant_any(struct gyve_vm *vm, struct gyve_vcpu *v, struct point 
 
 void bp_count(struct gyve_vm *vm)
 {
-	size_t pending = 0, soft = 0, page = 0, watch = 0, regs = 0;
+	size_t pending = 0, soft = 0, page = 0, watch = 0, regs = 0, spaced = 0;
 
 	for (size_t i = 0; i < vm->npoints; i++) {
 		const struct point *p = &vm->points[i];
@@ -109,12 +119,14 @@ void bp_count(struct gyve_vm *vm)
 		page += p->state == POINT_PAGE;
 		watch += point_is_watch(p->kind);
 		regs += p->state == POINT_DEBUG_REG;
+		spaced += space_plants(p);
 	}
 	__atomic_store_n(&vm->npending, pending, __ATOMIC_RELAXED);
 	__atomic_store_n(&vm->nsoft, soft, __ATOMIC_RELAXED);
 	__atomic_store_n(&vm->npage, page, __ATOMIC_RELAXED);
-	vm->nwatch = watch;
+	__atomic_store_n(&vm->nwatch, watch, __ATOMIC_RELAXED);
 	vm->nregs = regs;
+	vm->nspaced = spaced;
 }
 
 void bp_sync(struct gyve_vm *vm, struct gyve_vcpu *v)
@@ -126,10 +138,12 @@ void bp_sync(struct gyve_vm *vm, struct gyve_vcpu *v)
 	bool any = vm->npending;
 	for (size_t i = 0; any && i < vm->npoints; i++) {
 		struct point *p = &vm->points[i];
-		if (p->kind == GYVE_POINT_SW && (p->state == POINT_PENDING || p->by_layout))
+		if (p->kind == GYVE_POINT_SW && !p->in.on && (p->state == POINT_PENDING || p->by_layout))
 			try_plant_any(vm, v, p);
 	}
-	if (any)
+	if (vm->nspaced)
+		space_sync(vm, v);
+	if (any || vm->nspaced)
 		bp_count(vm);
 	pthread_mutex_unlock(&vm->book_lock);
 }
@@ -151,32 +165,12 @@ void bp_lift(struct gyve_vcpu *v, gyve_gva_t pc)
 	gyve_gpa_t gpa;
 
 	pthread_mutex_lock(&v->vm->book_lock);
-	if (walk(v, pc, &gpa))
+	if (bp_walk(v, pc, &gpa))
 		plant_lift(v->vm, gpa);
 	pthread_mutex_unlock(&v->vm->book_lock);
 }
 
-/* --- hits */
-
-static void set_stop(struct gyve_vcpu *v, struct gyve_stop *stop, enum gyve_stop_kind kind, gyve_gva_t addr)
-{
-	stop->kind = kind;
-	stop->cpu = v->index;
-	stop->pc = vcpu_pc(v);
-	stop->addr = addr;
-	if (v->catches.n && (kind == GYVE_STOP_SW_BP || kind == GYVE_STOP_HW_BP))
-		catch_mark(v, stop);
-}
-
-static enum gyve_stop_kind stop_kind(enum gyve_point_kind kind)
-{
-	static const enum gyve_stop_kind kinds[] = {[GYVE_POINT_SW] = GYVE_STOP_SW_BP,
-						    [GYVE_POINT_HW] = GYVE_STOP_HW_BP,
-						    [GYVE_POINT_WRITE] = GYVE_STOP_WATCH,
-						    [GYVE_POINT_READ] = GYVE_STOP_RWATCH,
-						    [GYVE_POINT_ACCESS] = GYVE_STOP_AWATCH};
-	return kinds[kind];
-}
+/* --- insert, remove */
 
 struct point *point_at(const struct gyve_vm *vm, gyve_gva_t gva, size_t *at)
 {
@@ -188,116 +182,14 @@ struct point *point_at(const struct gyve_vm *vm, gyve_gva_t gva, size_t *at)
 	return NULL;
 }
 
-static struct point *find_exec(struct gyve_vm *vm, gyve_gva_t pc)
-{
-	size_t at = SIZE_MAX;
-	struct point *p;
-
-	while ((p = point_at(vm, pc, &at)) != NULL)
-		if (!point_is_watch(p->kind))
-			return p;
-	return NULL;
-}
-
-static bool planted(struct gyve_vcpu *v, gyve_gva_t pc)
-{
-	gyve_gpa_t gpa;
-	return v->vm->nplants && walk(v, pc, &gpa) && plant_find(v->vm, gpa);
-}
-
-bool bp_at(struct gyve_vcpu *v, gyve_gva_t pc)
-{
-	pthread_mutex_lock(&v->vm->book_lock);
-	bool at = find_exec(v->vm, pc) || planted(v, pc);
-	pthread_mutex_unlock(&v->vm->book_lock);
-	return at;
-}
-
-bool bp_stops_at(struct gyve_vcpu *v, gyve_gva_t pc)
-{
-	struct gyve_vm *vm = v->vm;
-	bool any = false, stops = false;
-
-	pthread_mutex_lock(&vm->book_lock);
-	const struct point *p;
-	size_t at = SIZE_MAX;
-	while ((p = point_at(vm, pc, &at)) != NULL) {
-		if (point_is_watch(p->kind))
-			continue;
-		any = true;
-		stops |= (p->owners & POINT_USER && !p->cmds) || p->owners & POINT_CATCH;
-	}
-	stops = stops || (!any && planted(v, pc));
-	pthread_mutex_unlock(&vm->book_lock);
-	return stops;
-}
-
-bool bp_step_hit(struct gyve_vcpu *v, struct gyve_stop *stop)
-{
-	gyve_gva_t pc = vcpu_pc(v);
-
-	pthread_mutex_lock(&v->vm->book_lock);
-	const struct point *p = find_exec(v->vm, pc);
-	bool hit = p && p->state == POINT_SOFT;
-	if (hit)
-		set_stop(v, stop, stop_kind(p->kind), pc);
-	pthread_mutex_unlock(&v->vm->book_lock);
-	return hit;
-}
-
-bool bp_hit(struct gyve_vcpu *v, gyve_gva_t pc, struct gyve_stop *stop)
-{
-	pthread_mutex_lock(&v->vm->book_lock);
-	bool ours = planted(v, pc);
-	if (ours)
-		set_stop(v, stop, GYVE_STOP_SW_BP, pc);
-	pthread_mutex_unlock(&v->vm->book_lock);
-	return ours;
-}
-
-bool bp_watches(struct gyve_vm *vm, enum gyve_stop_kind kind, gyve_gva_t addr)
-{
-	bool any = false;
-
-	pthread_mutex_lock(&vm->book_lock);
-	for (size_t i = 0; i < vm->npoints; i++)
-		any |= stop_kind(vm->points[i].kind) == kind && overlaps(&vm->points[i], addr, 1);
-	pthread_mutex_unlock(&vm->book_lock);
-	return any;
-}
-
-bool bp_hw_hit(struct gyve_vcpu *v, const struct gyve_exit *e, struct gyve_stop *stop)
-{
-	struct gyve_vm *vm = v->vm;
-	bool found = false;
-
-	pthread_mutex_lock(&vm->book_lock);
-	for (unsigned s = 0; s < GYVE_HW_MAX && !found; s++) {
-		if (!(e->debug.slots & 1u << s) || v->debug.hw[s].type == GYVE_HW_NONE)
-			continue;
-		bool exec = v->debug.hw[s].type == GYVE_HW_EXEC;
-		for (size_t i = 0; i < vm->npoints && !found; i++) {
-			const struct point *p = &vm->points[i];
-			found = exec ? !point_is_watch(p->kind) && p->gva == v->debug.hw[s].addr
-				     : point_hw_type(p->kind) == v->debug.hw[s].type &&
-						overlaps(p, v->debug.hw[s].addr, v->debug.hw[s].len);
-			if (found)
-				set_stop(v, stop, stop_kind(p->kind), v->debug.hw[s].addr);
-		}
-	}
-	pthread_mutex_unlock(&vm->book_lock);
-	return found;
-}
-
-/* --- insert, remove, list */
-
-static struct point *find(struct gyve_vm *vm, enum gyve_point_kind kind, gyve_gva_t gva, uint64_t len)
+static struct point *find(struct gyve_vm *vm, enum gyve_point_kind kind, gyve_gva_t gva, uint64_t len,
+			  const struct gyve_space *in)
 {
 	size_t at = SIZE_MAX;
 	struct point *p;
 
 	while ((p = point_at(vm, gva, &at)) != NULL)
-		if (p->kind == kind && (!point_is_watch(kind) || p->len == len))
+		if (p->kind == kind && (!point_is_watch(kind) || p->len == len) && space_same(vm, &p->in, in))
 			return p;
 	return NULL;
 }
@@ -367,7 +259,7 @@ static uint64_t key_of(const void *ctx, size_t pos)
 
 static int insert(struct gyve_vm *vm, struct gyve_vcpu *v, const struct point *new, struct gyve_err *err)
 {
-	struct point p = *new, *old = find(vm, p.kind, p.gva, p.len);
+	struct point p = *new, *old = find(vm, p.kind, p.gva, p.len, &p.in);
 
 	if (old) {
 		old->owners |= p.owners;
@@ -401,6 +293,7 @@ int gyve_bp_insert(struct gyve_vm *vm, enum gyve_point_kind kind, gyve_gva_t gva
 	if (!run_change_begin(vm, &held))
 		return gyve_err_set(err, -EBUSY, "the guest is running");
 	pthread_mutex_lock(&vm->book_lock);
+	p.in = space_for(vm, gva);
 	int r = insert(vm, NULL, &p, err);
 	changed(vm);
 	bp_count(vm);
@@ -455,7 +348,8 @@ int gyve_bp_remove(struct gyve_vm *vm, enum gyve_point_kind kind, gyve_gva_t gva
 	if (!run_change_begin(vm, &held))
 		return -EBUSY;
 	pthread_mutex_lock(&vm->book_lock);
-	struct point *p = find(vm, kind, gva, len);
+	struct gyve_space in = space_for(vm, gva);
+	struct point *p = find(vm, kind, gva, len, &in);
 	if (p)
 		bp_disown(vm, p, POINT_USER | POINT_STAYS);
 	pthread_mutex_unlock(&vm->book_lock);
@@ -477,7 +371,7 @@ void gyve_bp_clear(struct gyve_vm *vm)
 		struct point *p = &vm->points[i];
 		if (p->owners & POINT_USER && bp_exprs_persist(p->cmds))
 			p->owners |= POINT_STAYS;
-		bp_disown(vm, p, POINT_USER | POINT_CATCH);
+		bp_disown(vm, p, POINT_USER | POINT_CATCH | POINT_LIBRARY);
 	}
 	pthread_mutex_unlock(&vm->book_lock);
 	run_change_end(vm, held);
@@ -492,53 +386,4 @@ void bp_deinit(struct gyve_vm *vm)
 	free(vm->plants);
 	addr_index_free(&vm->points_at);
 	addr_index_free(&vm->plants_at);
-}
-
-static void describe(const struct gyve_vm *vm, const struct point *p, char *buf, size_t size)
-{
-	static const char *const kinds[] = {"breakpoint", "hardware breakpoint", "write watch", "read watch", "access watch"};
-	const char *kind = p->owners & POINT_USER    ? kinds[p->kind]
-			   : p->owners & POINT_CATCH ? "exception handler"
-			   : p->owners & POINT_TRACE ? "tracepoint"
-						     : "commands that stay";
-	int n = snprintf(buf, size, "0x%016" PRIx64 "  %-19s ", p->gva, kind);
-
-	if (n < 0 || (size_t)n >= size)
-		return;
-	buf += n;
-	size -= (size_t)n;
-	switch (p->state) {
-	case POINT_BYTES:
-		snprintf(buf, size, "planted at gpa 0x%" PRIx64 "%s", p->gpa, p->by_layout ? " (where the loader put it)" : "");
-		break;
-	case POINT_DEBUG_REG:
-		snprintf(buf, size, "in %u debug register(s), %" PRIu64 " byte(s)", point_slots_of(vm, p), p->len);
-		break;
-	case POINT_SOFT:
-		if (point_is_watch(p->kind))
-			snprintf(buf, size, "by stepping and comparing %" PRIu64 " byte(s)%s%s", p->len, *p->why ? ": " : "",
-				 p->why);
-		else
-			snprintf(buf, size, "by stepping: %s", p->why);
-		break;
-	case POINT_PAGE:
-		snprintf(buf, size, "by page protection, %" PRIu64 " byte(s)", p->len);
-		break;
-	case POINT_PENDING:
-		snprintf(buf, size, "pending: not mapped yet (a debug register stands in while one is free)");
-		break;
-	}
-}
-
-void gyve_bp_list(struct gyve_vm *vm, void (*cb)(void *ctx, const char *line), void *ctx)
-{
-	char line[256];
-
-	strategy_list(vm, cb, ctx);
-	pthread_mutex_lock(&vm->book_lock);
-	for (size_t i = 0; i < vm->npoints; i++) {
-		describe(vm, &vm->points[i], line, sizeof(line));
-		cb(ctx, line);
-	}
-	pthread_mutex_unlock(&vm->book_lock);
 }

@@ -3,6 +3,7 @@
  * run for long without one, by a timer. */
 #include "catch.h"
 #include "point.h"
+#include "space.h"
 
 #include "gyve/log.h"
 
@@ -146,7 +147,7 @@ void catch_mark(struct gyve_vcpu *v, struct gyve_stop *stop)
 	const struct point *p;
 	size_t at = SIZE_MAX;
 	while ((p = point_at(v->vm, stop->pc, &at)) != NULL)
-		if (p->owners & POINT_USER && p->kind <= GYVE_POINT_HW)
+		if (p->owners & POINT_USER && p->kind <= GYVE_POINT_HW && space_current(v, &p->in, stop->pc))
 			return; /* the client's own breakpoint: it shall know it for that */
 	stop->kind = GYVE_STOP_CATCH;
 }

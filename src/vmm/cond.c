@@ -3,6 +3,7 @@
 #include "agent.h"
 #include "trace.h"
 #include "point.h"
+#include "space.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -10,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { A64_SP = 31, A64_PC = 32 }; /* gdb's numbers */
 enum { MAX_EXPRS = 64, MAX_AT_ONCE = 8 };
 
 /* Expressions of one breakpoint, in one block of memory. */
@@ -79,11 +81,12 @@ static int replace(struct gyve_vm *vm, enum gyve_point_kind kind, gyve_gva_t gva
 		return gyve_err_set(err, -EBUSY, "the guest is running");
 	}
 	pthread_mutex_lock(&vm->book_lock);
+	struct gyve_space in = space_for(vm, gva);
 	size_t iter = SIZE_MAX;
 	struct point *p;
 	while (!found && (p = point_at(vm, gva, &iter)) != NULL) {
 		struct bp_exprs **at = commands ? &p->cmds : &p->conds;
-		found = p->kind == kind && kind <= GYVE_POINT_HW;
+		found = p->kind == kind && kind <= GYVE_POINT_HW && space_same(vm, &p->in, &in);
 		if (found) {
 			bp_exprs_free(*at);
 			*at = c;
@@ -126,10 +129,18 @@ int vcpu_agent_reg(void *ctx, unsigned number, uint64_t *ret)
 	struct gyve_vcpu *v = ctx;
 	const struct gyve_arch *a = v->vm->arch;
 	const struct gyve_reg_row *row = number < a->nregs ? &a->regs[number] : NULL;
-	const struct gyve_regs *r = row && row->bits <= 64 ? vcpu_regs(v, row->group) : NULL;
 
 	*ret = 0;
-	return r ? row->get(row, r, ret) : -ENOENT;
+	if (!row || row->bits > 64)
+		return -ENOENT;
+	if (a->id == GYVE_AARCH64 && row->group == GYVE_REGS_GPR && number <= A64_PC) { /* there each costs something */
+		if (number == A64_PC ? !vcpu_regs(v, GYVE_REGS_PC_ONLY) : !vcpu_x(v, 1u << number))
+			return -ENOENT;
+		const struct gyve_a64_regs *r = &v->regs.a64;
+		*ret = number == A64_PC ? r->pc : number == A64_SP ? r->sp : r->x[number];
+		return 0;
+	}
+	return vcpu_regs(v, row->group) ? row->get(row, &v->regs, ret) : -ENOENT;
 }
 
 int vcpu_agent_read(void *ctx, uint64_t addr, void *buf, size_t len)
@@ -189,14 +200,17 @@ static void carry_out(struct gyve_vcpu *v, gyve_gva_t pc, struct bp_exprs *c)
 /* What there is at an address. */
 struct found {
 	bool any, trace, stops;
+	bool elsewhere; /**< what is there is none of this vCPU's address space, or its page is still to come */
 	size_t n;
 	struct {
 		struct bp_exprs *conds, *cmds;
 	} user[MAX_AT_ONCE];
 };
 
-static void find_at(struct gyve_vm *vm, gyve_gva_t pc, struct found *f)
+static void find_at(struct gyve_vcpu *v, gyve_gva_t pc, struct found *f)
 {
+	struct gyve_vm *vm = v->vm;
+
 	memset(f, 0, sizeof(*f));
 	pthread_mutex_lock(&vm->book_lock);
 	const struct point *p;
@@ -204,9 +218,13 @@ static void find_at(struct gyve_vm *vm, gyve_gva_t pc, struct found *f)
 	while ((p = point_at(vm, pc, &at)) != NULL) {
 		if (p->kind > GYVE_POINT_HW)
 			continue;
+		if (!space_has(v, &p->in, pc)) {
+			f->elsewhere = true;
+			continue;
+		}
 		f->any = true;
 		f->trace |= (p->owners & POINT_TRACE) != 0;
-		f->stops |= p->owners & POINT_CATCH || (p->owners & POINT_USER && !p->conds && !p->cmds);
+		f->stops |= p->owners & (POINT_CATCH | POINT_LIBRARY) || (p->owners & POINT_USER && !p->conds && !p->cmds);
 		if (!(p->owners & (POINT_USER | POINT_STAYS)) || (!p->conds && !p->cmds))
 			continue;
 		if (f->n == MAX_AT_ONCE) {
@@ -216,6 +234,8 @@ static void find_at(struct gyve_vm *vm, gyve_gva_t pc, struct found *f)
 		f->user[f->n].conds = p->conds;
 		f->user[f->n++].cmds = p->cmds;
 	}
+	if (!f->any && !f->elsewhere) /* by another address, or in the way of a shadow that is gone */
+		f->elsewhere = bp_only_spaced(v, pc);
 	pthread_mutex_unlock(&vm->book_lock);
 }
 
@@ -225,7 +245,7 @@ bool point_stops(struct gyve_vcpu *v, gyve_gva_t pc)
 	bool again = v->agent_done && v->agent_pc == pc; /* a stop came before the instruction: it is done once */
 	struct found f;
 
-	find_at(v->vm, pc, &f);
+	find_at(v, pc, &f);
 	if (f.trace && !again)
 		trace_hit(v, pc);
 	for (size_t i = 0; i < f.n; i++) {
@@ -240,7 +260,7 @@ bool point_stops(struct gyve_vcpu *v, gyve_gva_t pc)
 	}
 	v->agent_done = true;
 	v->agent_pc = pc;
-	return f.stops || !f.any;
+	return f.stops || (!f.any && !f.elsewhere);
 }
 
 void point_passed(struct gyve_vcpu *v, gyve_gva_t pc)
@@ -249,7 +269,7 @@ void point_passed(struct gyve_vcpu *v, gyve_gva_t pc)
 
 	if (v->agent_done && v->agent_pc == pc)
 		return;
-	find_at(v->vm, pc, &f);
+	find_at(v, pc, &f);
 	if (!f.trace)
 		return;
 	trace_hit(v, pc);

@@ -1,6 +1,7 @@
 /* What an exit means: devices, breakpoints, deaths. */
 #include "catch.h"
 
+#include "../base/bytes.h"
 #include "gyve/log.h"
 
 #include <errno.h>
@@ -126,8 +127,23 @@ static enum exit_result handle_access(struct gyve_vcpu *v, struct gyve_exit *e, 
 	return res == EXIT_AGAIN && stepping ? finish_step(v, pc) : res;
 }
 
+/* A breakpoint instruction of any form. What cannot be read counts as one. */
+static bool is_break(struct gyve_vcpu *v)
+{
+	uint8_t insn[4];
+	ssize_t n = vcpu_read(v, vcpu_pc(v), insn, v->vm->arch->id == GYVE_AARCH64 ? 4 : 2);
+
+	if (n <= 0)
+		return true;
+	if (v->vm->arch->id == GYVE_AARCH64)
+		return n < 4 || (get_le32(insn) & 0xffe0001f) == 0xd4200000;
+	return insn[0] == 0xcc || (insn[0] == 0xcd && (n < 2 || insn[1] == 3));
+}
+
 static enum exit_result foreign_bp(struct gyve_vcpu *v, struct gyve_stop *stop)
 {
+	if (!is_break(v)) /* it was ours, and has been taken out since */
+		return EXIT_AGAIN;
 	int r = v->vm->ops->reinject_bp(v->b);
 
 	v->regs.valid = 0;

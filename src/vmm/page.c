@@ -7,6 +7,7 @@
  *
  * Not for every page: KVM itself has to get at page tables and at the stack of an interrupt. */
 #include "point.h"
+#include "space.h"
 
 #include "../base/bytes.h"
 #include "gyve/assist.h"
@@ -133,18 +134,6 @@ static size_t pages_of(const struct point *p)
 	return (size_t)((p->gva + p->len - 1) / PAGE - p->gva / PAGE + 1);
 }
 
-static bool translate(struct gyve_vcpu *v, gyve_gva_t gva, gyve_gpa_t *ret)
-{
-	struct gyve_mem phys = gyve_memmap_mem(&v->vm->map);
-	struct gyve_mmu mmu;
-	struct gyve_walk w;
-
-	if (!vcpu_mmu(v, &mmu) || gyve_walk(&mmu, &phys, gva, &w) < 0)
-		return false;
-	*ret = w.gpa;
-	return true;
-}
-
 /* One of the page tables that v uses? level: of the table at gpa, 1 the last. */
 static bool is_table(struct gyve_vm *vm, gyve_gpa_t page, gyve_gpa_t table, unsigned level, unsigned *left)
 {
@@ -203,7 +192,7 @@ static const char *resolve(struct gyve_vm *vm, struct point *p)
 		gyve_gva_t gva = (p->gva / PAGE + k) * PAGE;
 		bool mapped = false;
 		for (unsigned i = 0; !mapped && i < vm->ncpus; i++)
-			mapped = translate(&vm->cpus[i], gva, &p->pages[k]);
+			mapped = space_walk(&vm->cpus[i], &p->in, gva, &p->pages[k]);
 		if (!mapped)
 			return "not mapped now";
 		if (!part_of(vm, p->pages[k]))
@@ -371,7 +360,7 @@ static void look(struct gyve_vcpu *v, struct point *p, size_t k, const struct to
 		}
 		old[i] = new;
 	}
-	if (hit && v->watch.kind == GYVE_STOP_NONE)
+	if (hit && v->watch.kind == GYVE_STOP_NONE && space_current(v, &p->in, p->gva))
 		v->watch = (struct gyve_stop){.kind = stop_for(p), .cpu = v->index, .addr = addr};
 }
 
@@ -416,7 +405,7 @@ static bool touches_protected(struct gyve_vcpu *v, const struct gyve_x86_data_re
 	gyve_gpa_t gpa;
 
 	for (gyve_gva_t at = ref->gva; at - ref->gva < ref->len; at = (at | (PAGE - 1)) + 1)
-		if (translate(v, at, &gpa) && is_protected(v->vm, gpa))
+		if (space_walk(v, &(struct gyve_space){0}, at, &gpa) && is_protected(v->vm, gpa))
 			return true;
 	return false;
 }
@@ -486,7 +475,7 @@ void page_lower(struct gyve_vcpu *v)
 {
 	if (v->skip)
 		bp_lower(v->vm);
-	v->skip = false;
+	v->skip = v->skip_watch = false;
 	if (v->lift)
 		lift(v->vm, false);
 	v->lift = false;

@@ -60,12 +60,13 @@ static struct plant *append(struct gyve_vm *vm)
 	return &vm->plants[vm->nplants - 1];
 }
 
-int plant_add(struct gyve_vm *vm, gyve_gpa_t gpa)
+int plant_add(struct gyve_vm *vm, gyve_gpa_t gpa, bool spaced)
 {
-	struct plant *p = plant_find(vm, gpa), new = {.gpa = gpa, .len = vm->arch->bp_len, .refs = 1};
+	struct plant *p = plant_find(vm, gpa), new = {.gpa = gpa, .len = vm->arch->bp_len, .refs = 1, .spaced = spaced};
 
 	if (p) {
 		p->refs++;
+		p->spaced += spaced;
 		return 0;
 	}
 	if (gyve_memmap_read(&vm->map, gpa, new.orig, new.len) != new.len)
@@ -95,12 +96,15 @@ static void note_lifted(struct gyve_vm *vm, size_t pos)
 	vm->lifted_to = pos >= vm->lifted_to ? pos + 1 : vm->lifted_to;
 }
 
-void plant_drop(struct gyve_vm *vm, gyve_gpa_t gpa)
+void plant_drop(struct gyve_vm *vm, gyve_gpa_t gpa, bool spaced)
 {
 	struct plant *p = plant_find(vm, gpa);
 	uint8_t now[sizeof(p->orig)];
 
-	if (!p || --p->refs)
+	if (!p)
+		return;
+	p->spaced -= spaced;
+	if (--p->refs)
 		return;
 	if (!p->lifted && is_intact(vm, p, now)) /* else the guest has put something else there */
 		write_bytes(vm, p, p->orig);
@@ -138,8 +142,18 @@ void plant_sync(struct gyve_vm *vm)
 	for (; n; n--) {
 		if (vm->plants_checked >= vm->nplants)
 			vm->plants_checked = 0;
-		plant_again(vm, &vm->plants[vm->plants_checked++]);
+		struct plant *p = &vm->plants[vm->plants_checked++];
+		if (p->refs > p->spaced) /* else the page may be somebody else's by now */
+			plant_again(vm, p);
 	}
+}
+
+void plant_keep(struct gyve_vm *vm, gyve_gpa_t gpa)
+{
+	struct plant *p = plant_find(vm, gpa);
+
+	if (p)
+		plant_again(vm, p);
 }
 
 void plant_lift(struct gyve_vm *vm, gyve_gpa_t gpa)
@@ -192,6 +206,19 @@ static struct plant *next_overlap(struct gyve_vm *vm, gyve_gpa_t gpa, size_t len
 			return p;
 	}
 	return NULL;
+}
+
+bool plant_overlaps(struct gyve_vm *vm, gyve_gpa_t gpa, size_t len)
+{
+	size_t from, to, at = 0;
+	const struct plant *p;
+	bool any = false;
+
+	pthread_mutex_lock(&vm->book_lock);
+	while (!any && (p = next_overlap(vm, gpa, len, &at)) != NULL)
+		any = overlap(p, gpa, len, &from, &to);
+	pthread_mutex_unlock(&vm->book_lock);
+	return any;
 }
 
 static void hide(struct gyve_vm *vm, uint64_t gpa, uint8_t *buf, size_t len)

@@ -10,6 +10,8 @@ static inline bool point_is_watch(enum gyve_point_kind kind)
 
 /** Points at gva, of any kind, one by one: *at begins as SIZE_MAX. NULL: no more. */
 struct point *point_at(const struct gyve_vm *vm, gyve_gva_t gva, size_t *at);
+/** Where the bytes of a breakpoint at gva go as v sees memory now; false: nowhere. */
+bool bp_walk(struct gyve_vcpu *v, gyve_gva_t gva, gyve_gpa_t *ret);
 enum gyve_hw_type point_hw_type(enum gyve_point_kind kind);
 /** Debug registers p holds now. */
 unsigned point_slots_of(const struct gyve_vm *vm, const struct point *p);

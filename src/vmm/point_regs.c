@@ -95,7 +95,7 @@ static int rank(const struct point *p)
 {
 	if (p->state == POINT_DEBUG_REG)
 		return 0;
-	if (p->kind != GYVE_POINT_SW || p->state == POINT_SOFT)
+	if (p->kind != GYVE_POINT_SW || p->state == POINT_SOFT || p->owners == POINT_LIBRARY)
 		return -1;
 	return p->state == POINT_PENDING ? 1 : 2;
 }

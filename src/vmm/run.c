@@ -14,6 +14,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -39,7 +40,7 @@ static int apply_debug(struct gyve_vcpu *v, bool step, bool over, bool unit)
 	memset(&d, 0, sizeof(d));
 	gyve_gva_t pc = over ? vcpu_pc(v) : 0;
 	step_debug_regs(v, &d);
-	bp_debug_regs(vm, &d, over ? &pc : NULL, over && v->over_watch);
+	bp_debug_regs(vm, &d, over ? &pc : NULL, over && (v->over_watch || v->skip_watch));
 	d.step = d.block_irq = step;
 	v->debug_key = over || unit ? 0 : key;
 	if (!again && memcmp(&d, &v->debug, sizeof(d)) == 0)
@@ -83,6 +84,9 @@ static enum exit_result run_once(struct gyve_vcpu *v, bool step, bool over, stru
 {
 	struct gyve_exit e;
 	v->masked &= step;
+	/* x86_64: the host steps from where it is when it is told to, and nowhere else */
+	if (step && v->dirty & GYVE_REGS_GPR && v->vm->arch->id == GYVE_X86_64 && vcpu_flush(v) < 0)
+		return exit_crash(v, stop, "the host refuses the vCPU's state");
 	enum step_way way = step ? step_begin(v) : STEP_HOST;
 
 	if (way == STEP_DONE)
@@ -139,14 +143,23 @@ static bool watched_is_done(struct gyve_vcpu *v, enum exit_result res, struct gy
 	return true;
 }
 
-/* No point there stops (conditions, commands, tracepoints): the instruction is stepped with the bytes lifted, alone. */
+/* Of a breakpoint, whosever it is: the instruction there is still to come. */
+static bool is_break(enum gyve_stop_kind kind)
+{
+	return kind == GYVE_STOP_SW_BP || kind == GYVE_STOP_HW_BP || kind == GYVE_STOP_CATCH || kind == GYVE_STOP_LIBRARY;
+}
+
+/* No point there stops (conditions, commands, tracepoints): the instruction is carried out here, or stepped with the bytes
+ * lifted, alone. */
 static bool point_lets_pass(struct gyve_vcpu *v, struct gyve_stop *stop)
 {
-	if ((stop->kind != GYVE_STOP_SW_BP && stop->kind != GYVE_STOP_HW_BP && stop->kind != GYVE_STOP_CATCH) ||
-	    point_stops(v, stop->pc))
+	if (!is_break(stop->kind) || point_stops(v, stop->pc))
 		return false;
 	stop->kind = GYVE_STOP_NONE;
-	v->skip = v->lift = true;
+	if (stop->pc == vcpu_pc(v) && skip_insn(v, stop->pc))
+		v->agent_done = false;
+	else
+		v->skip = v->lift = true;
 	return true;
 }
 
@@ -228,12 +241,20 @@ void run_want_stop(struct gyve_vm *vm)
 		finish_stop(vm);
 }
 
-void run_signal(struct gyve_vm *vm)
+static void post_signal(struct gyve_vm *vm)
 {
 	uint64_t one = 1;
 
 	if (write(vm->event_fd, &one, sizeof(one)) < 0)
 		gyve_log(GYVE_LOG_ERROR, GYVE_LOG_RUN, "cannot signal a stop: %s", strerror(errno));
+}
+
+void run_signal(struct gyve_vm *vm)
+{
+	if (vm->signal_later)
+		vm->signal_due = true;
+	else
+		post_signal(vm);
 }
 
 static void report(struct gyve_vm *vm, const struct gyve_stop *stop)
@@ -265,7 +286,7 @@ struct gyve_stop run_told(struct gyve_vcpu *v)
 	struct gyve_stop stop = v->hit;
 
 	v->hit.kind = GYVE_STOP_NONE;
-	v->told = stop.kind == GYVE_STOP_SW_BP || stop.kind == GYVE_STOP_HW_BP || stop.kind == GYVE_STOP_CATCH;
+	v->told = is_break(stop.kind);
 	/* aarch64: the access is still to come */
 	v->told_watch =
 		vm->arch->id == GYVE_AARCH64 && !v->done_watch && stop.kind >= GYVE_STOP_WATCH && stop.kind <= GYVE_STOP_AWATCH;
@@ -279,6 +300,7 @@ static void tell(struct gyve_vm *vm, struct gyve_vcpu *v)
 {
 	struct gyve_stop stop = run_told(v);
 
+	v->stopped_all = !vm->nonstop;
 	if (vm->nonstop)
 		v->act.act = GYVE_ACT_NONE;
 	report(vm, &stop);
@@ -390,6 +412,31 @@ static void after_stop(struct gyve_vcpu *v)
 	}
 }
 
+/* The one that stopped the others was the first to wait and is the first to wake. With fewer processors than vCPUs it would
+ * stop them again and again before they get anywhere. */
+static bool gives_way(struct gyve_vcpu *v)
+{
+	const struct gyve_vm *vm = v->vm;
+	bool others = false;
+
+	for (unsigned i = 0; v->stopped_all && i < vm->ncpus; i++)
+		others |= &vm->cpus[i] != v && vm->cpus[i].act.act == GYVE_ACT_CONT;
+	v->stopped_all = false;
+	return others;
+}
+
+/* What came_out() had to signal. Not under the lock: the session thread wakes to take it. Lock held at entry and exit. */
+static void signal_now(struct gyve_vm *vm)
+{
+	vm->signal_later = false;
+	if (!vm->signal_due)
+		return;
+	vm->signal_due = false;
+	pthread_mutex_unlock(&vm->lock);
+	post_signal(vm);
+	pthread_mutex_lock(&vm->lock);
+}
+
 void *run_vcpu(void *arg)
 {
 	struct gyve_vcpu *v = arg;
@@ -413,7 +460,10 @@ void *run_vcpu(void *arg)
 		if (!v->started && v->index)
 			pthread_cond_broadcast(&vm->cond); /* vCPU 0 waits for it */
 		v->started = true;
+		bool way = !over && gives_way(v);
 		pthread_mutex_unlock(&vm->lock);
+		if (way)
+			sched_yield();
 		if (v->was_stopped)
 			after_stop(v);
 		if (over) {
@@ -422,7 +472,9 @@ void *run_vcpu(void *arg)
 		}
 		run_inside(v, over, &stop);
 		pthread_mutex_lock(&vm->lock);
+		vm->signal_later = true;
 		came_out(v, &stop);
+		signal_now(vm);
 	}
 	pthread_mutex_unlock(&vm->lock);
 	watchdog_stop(v);
@@ -491,6 +543,7 @@ bool run_still_true(struct gyve_vcpu *v)
 	case GYVE_STOP_SW_BP:
 	case GYVE_STOP_HW_BP:
 	case GYVE_STOP_CATCH:
+	case GYVE_STOP_LIBRARY:
 		return vcpu_pc(v) == v->hit.pc && bp_stops_at(v, v->hit.pc);
 	case GYVE_STOP_WATCH:
 	case GYVE_STOP_RWATCH:

@@ -98,7 +98,9 @@ unsigned step_keeps(const struct gyve_vcpu *v)
 {
 	bool known = v->lent.insn && !v->nunit_ends && !a64_writes_system(v->lent.insn);
 
-	return known && v->regs.valid & (GYVE_REGS_MMU | GYVE_REGS_SYS) ? GYVE_REGS_MMU : 0;
+	unsigned all = v->regs.valid & (GYVE_REGS_MMU | GYVE_REGS_SYS) ? GYVE_REGS_MMU : 0;
+
+	return known ? all | (v->regs.valid & (GYVE_REGS_XLAT | GYVE_REGS_LOW | GYVE_REGS_HIGH)) : 0;
 }
 
 void step_debug_regs(const struct gyve_vcpu *v, struct gyve_debug *d)

@@ -11,16 +11,20 @@ struct gyve_regs *vcpu_regs(struct gyve_vcpu *v, unsigned groups)
 
 	if (v->vm->arch->id != GYVE_AARCH64) { /* only there it costs something to get the rest, too */
 		groups |= groups & (GYVE_REGS_PC | GYVE_REGS_PC_ONLY) ? GYVE_REGS_GPR : 0;
-		groups &= ~(unsigned)(GYVE_REGS_PC | GYVE_REGS_PC_ONLY);
+		groups |= groups & (GYVE_REGS_XLAT | GYVE_REGS_LOW | GYVE_REGS_HIGH) ? GYVE_REGS_MMU : 0;
+		groups &= ~(unsigned)(GYVE_REGS_PC | GYVE_REGS_PC_ONLY | GYVE_REGS_XLAT | GYVE_REGS_LOW | GYVE_REGS_HIGH);
 	}
 	have |= (have & GYVE_REGS_GPR ? GYVE_REGS_PC : 0) | (have & GYVE_REGS_SYS ? GYVE_REGS_MMU : 0);
-	have |= have & GYVE_REGS_PC ? GYVE_REGS_PC_ONLY : 0;
+	have |= have & GYVE_REGS_MMU ? GYVE_REGS_LOW | GYVE_REGS_HIGH : 0;
+	have |= have & (GYVE_REGS_LOW | GYVE_REGS_HIGH) ? GYVE_REGS_XLAT : 0;
+	have |= (have & GYVE_REGS_PC ? GYVE_REGS_PC_ONLY : 0) | (have & GYVE_REGS_GPR ? GYVE_REGS_SOME : 0);
 	missing = groups & ~have;
 	v->regs.arch = v->vm->arch->id;
-	if (missing & GYVE_REGS_GPR && v->dirty & GYVE_REGS_PC) { /* it comes with them: not the old one */
-		if (v->vm->ops->set_regs(v->b, GYVE_REGS_PC, &v->regs) < 0)
+	unsigned parts = v->dirty & (GYVE_REGS_PC | GYVE_REGS_SOME);
+	if (missing & GYVE_REGS_GPR && parts) { /* they come with them: not the old ones */
+		if (v->vm->ops->set_regs(v->b, parts, &v->regs) < 0)
 			return NULL;
-		v->dirty &= ~(unsigned)GYVE_REGS_PC;
+		v->dirty &= ~parts;
 	}
 	if (missing && v->vm->ops->get_regs(v->b, missing, &v->regs) < 0)
 		return NULL;
@@ -28,9 +32,40 @@ struct gyve_regs *vcpu_regs(struct gyve_vcpu *v, unsigned groups)
 	return &v->regs;
 }
 
+static uint32_t some(const struct gyve_vcpu *v)
+{
+	return v->regs.valid & GYVE_REGS_GPR ? UINT32_MAX : v->regs.valid & GYVE_REGS_SOME ? v->regs.a64.some : 0;
+}
+
+bool vcpu_x(struct gyve_vcpu *v, uint32_t mask)
+{
+	struct gyve_a64_regs *r = &v->regs.a64;
+
+	if (v->vm->arch->id != GYVE_AARCH64)
+		return vcpu_regs(v, GYVE_REGS_GPR);
+	uint32_t have = some(v);
+	if (!(mask & ~have))
+		return true;
+	r->some = mask & ~have;
+	int res = v->vm->ops->get_regs(v->b, GYVE_REGS_SOME, &v->regs);
+	r->some = res < 0 ? have : have | mask;
+	v->regs.valid |= GYVE_REGS_SOME;
+	return res == 0;
+}
+
+void vcpu_x_changed(struct gyve_vcpu *v, uint32_t mask)
+{
+	if (!mask)
+		return;
+	v->regs.a64.some = some(v) | mask;
+	v->regs.valid |= GYVE_REGS_SOME;
+	v->dirty |= v->regs.valid & GYVE_REGS_GPR ? GYVE_REGS_GPR : GYVE_REGS_SOME;
+}
+
 int vcpu_flush(struct gyve_vcpu *v)
 {
-	unsigned have = v->regs.valid | (v->regs.valid & GYVE_REGS_GPR ? GYVE_REGS_PC : 0), dirty = v->dirty & have;
+	unsigned have = v->regs.valid | (v->regs.valid & GYVE_REGS_GPR ? GYVE_REGS_PC : 0);
+	unsigned dirty = v->dirty & have;
 	int r = dirty ? v->vm->ops->set_regs(v->b, dirty, &v->regs) : 0;
 
 	v->dirty = 0;
@@ -88,12 +123,26 @@ bool vcpu_mmu(struct gyve_vcpu *v, struct gyve_mmu *ret)
 	return r != NULL;
 }
 
+bool vcpu_mmu_at(struct gyve_vcpu *v, gyve_gva_t gva, struct gyve_mmu *ret)
+{
+	enum { SCTLR_M = 1, HALF = 55, TAG = 56 };
+	const struct gyve_regs *r = v->vm->arch->id == GYVE_AARCH64 ? vcpu_regs(v, GYVE_REGS_XLAT) : NULL;
+
+	if (!r)
+		return vcpu_mmu(v, ret);
+	bool off = !(r->a64.sctlr_el1 & SCTLR_M) && !(gva >> TAG); /* the tag's meaning is in TCR */
+	if (!off && !vcpu_regs(v, gva >> HALF & 1 ? GYVE_REGS_HIGH : GYVE_REGS_LOW))
+		return false;
+	gyve_mmu_from_regs(ret, r);
+	return true;
+}
+
 ssize_t vcpu_read(struct gyve_vcpu *v, gyve_gva_t gva, void *buf, size_t len)
 {
 	struct gyve_mem phys = gyve_vm_phys(v->vm);
 	struct gyve_mmu mmu;
 
-	if (!vcpu_mmu(v, &mmu))
+	if (!vcpu_mmu_at(v, gva, &mmu))
 		return -EIO;
 	return gyve_virt_read(&mmu, &phys, gva, buf, len, NULL);
 }

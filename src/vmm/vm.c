@@ -324,7 +324,7 @@ ssize_t gyve_vm_stats(struct gyve_vm *vm, struct gyve_stat **ret)
 	size_t n = 0;
 
 	pthread_mutex_lock(&vm->book_lock);
-	struct gyve_stat *s = calloc(GYVE_ARRAY_SIZE(exit_names) + CALLS_MAX + vm->nassists + 2 * vm->ncpus, sizeof(*s));
+	struct gyve_stat *s = calloc(GYVE_ARRAY_SIZE(exit_names) + CALLS_MAX + vm->nassists + 1 + 2 * vm->ncpus, sizeof(*s));
 	for (size_t k = 0; s && k < GYVE_ARRAY_SIZE(exit_names); k++) {
 		uint64_t count = 0;
 		for (unsigned i = 0; i < vm->ncpus; i++)
@@ -340,6 +340,11 @@ ssize_t gyve_vm_stats(struct gyve_vm *vm, struct gyve_stat **ret)
 	}
 	for (size_t i = 0; s && i < vm->nassists; i++)
 		add_stat(s, &n, vm->assists[i].count, "assist %s", vm->assists[i].mnemonic);
+	uint64_t skipped = 0;
+	for (unsigned i = 0; i < vm->ncpus; i++)
+		skipped += __atomic_load_n(&vm->cpus[i].skipped, __ATOMIC_RELAXED);
+	if (s && skipped)
+		add_stat(s, &n, skipped, "instructions carried out at points");
 	for (unsigned i = 0; s && i < vm->ncpus; i++)
 		add_vcpu_stats(&vm->cpus[i], s, &n);
 	pthread_mutex_unlock(&vm->book_lock);

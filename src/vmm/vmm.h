@@ -75,6 +75,7 @@ struct gyve_vcpu {
 	struct gyve_stop hit;   /**< a stop of this vCPU nobody has been told yet; kind NONE: none */
 	uint64_t hit_seq;       /**< order of hits over all vCPUs */
 	bool told;              /**< the last stop told was a breakpoint of this vCPU at told_pc */
+	bool stopped_all;       /**< the last stop told was its */
 	bool told_watch;        /**< it was a watchpoint that fires before its access */
 	gyve_gva_t told_pc;
 	enum { STOP_ME_NOT, STOP_ME_PAUSE, STOP_ME_INTERRUPT } stop_me; /**< non-stop: wanted out; also read without the lock */
@@ -98,12 +99,14 @@ struct gyve_vcpu {
 	unsigned nunit_ends;
 	bool lift;       /**< the instruction at pc is to be stepped with the watched pages as they are without watching */
 	bool skip;       /**< with lift: and without the breakpoint there, whose condition is false */
+	bool skip_watch; /**< with skip: and without watchpoints, one of which fires before the access, in another's space */
 	bool device;     /**< the last exit was an access to a device */
 	bool done_watch; /**< the watch hit to be told was found behind its access, also on aarch64 */
 	struct gyve_stop watch; /**< a hit by an access to a protected page, to be told when the instruction is through */
 	struct waiting_call call;
 	struct catch_list catches; /**< as found last; under vm->book_lock */
 	uint64_t exits[GYVE_EXIT_UNKNOWN + 1];
+	uint64_t skipped; /**< instructions at points that skip.c carried out */
 	bool agent_done; /**< what the points at agent_pc do beside stopping is done, and the instruction there is still to come
 			  */
 	gyve_gva_t agent_pc;
@@ -118,15 +121,17 @@ enum point_state { POINT_PENDING, POINT_BYTES, POINT_DEBUG_REG, POINT_SOFT, POIN
 
 #define POINT_SLOTS 4 /**< debug registers one point may take: 8 bytes each */
 
-enum { POINT_USER = 1, POINT_CATCH = 2, POINT_TRACE = 4, POINT_STAYS = 8 };
+enum { POINT_USER = 1, POINT_CATCH = 2, POINT_TRACE = 4, POINT_STAYS = 8, POINT_LIBRARY = 16 };
 
 /** What the user asked for, and how it is planted now. */
 struct point {
 	enum gyve_point_kind kind;
 	unsigned owners; /**< POINT_USER: the client; CATCH: an exception's handler begins there; TRACE: a tracepoint is there;
-			    STAYS: it was a client's who is gone, and its commands are still carried out */
+			    STAYS: it was a client's who is gone, and its commands are still carried out; LIBRARY:
+			    the kernel's modules change there */
 	gyve_gva_t gva;
 	uint64_t len;
+	struct gyve_space in; /**< where gva is meant */
 	enum point_state state;
 	bool by_layout; /**< BYTES: placed by the loader's table, the guest had no mapping for it */
 	gyve_gpa_t gpa; /**< BYTES: where */
@@ -150,8 +155,9 @@ struct ram_part {
 struct plant {
 	gyve_gpa_t gpa;
 	uint8_t len, orig[4];
-	unsigned refs;
-	bool lifted; /**< out of the way for a step */
+	unsigned refs;   /**< points */
+	unsigned spaced; /**< of these, points of an address space: planted again only when that still has its page here */
+	bool lifted;     /**< out of the way for a step */
 };
 
 struct gyve_vm {
@@ -187,6 +193,8 @@ struct gyve_vm {
 	uint64_t next_seq;
 	struct gyve_stop report; /**< the stop to be taken; kind NONE: taken */
 	int event_fd;
+	bool signal_later; /**< a vCPU comes out: it signals when it is not under the lock any more */
+	bool signal_due;
 	struct {
 		pthread_mutex_t lock;
 		pthread_cond_t cond; /**< there is room again */
@@ -215,6 +223,9 @@ struct gyve_vm {
 	size_t nparts;
 	bool parts_lifted; /**< all of them are free for a step */
 	size_t npending;
+	size_t nspaced;                               /**< points of an address space that are planted, or to be planted */
+	size_t spaced_checked;                        /**< where space_sync() goes on */
+	struct gyve_space space;                      /**< of points that the client names */
 	struct call_set call_sets[GYVE_CALLS_OWNERS]; /**< change only while stopped */
 	bool calls_caught;                            /**< one of them is not empty */
 	gyve_gva_t panic_at;                          /**< 0: unknown */
@@ -231,6 +242,10 @@ struct gyve_vm {
 
 /** Fetch what is missing of groups into the cache. NULL: the host refused. */
 struct gyve_regs *vcpu_regs(struct gyve_vcpu *v, unsigned groups);
+/** aarch64: have these general registers, bit n for Xn, bit 31 for SP; elsewhere all of them. False: the host refused. */
+bool vcpu_x(struct gyve_vcpu *v, uint32_t mask);
+/** They have new values in the cache, which need not have held them. */
+void vcpu_x_changed(struct gyve_vcpu *v, uint32_t mask);
 /** Store what is dirty. 0 or negative errno. */
 int vcpu_flush(struct gyve_vcpu *v);
 /** Back to the state the platform defines for the first instruction. */
@@ -241,6 +256,8 @@ void vcpu_note_entry(struct gyve_vcpu *v);
 bool vcpu_unchanged(struct gyve_vcpu *v);
 gyve_gva_t vcpu_pc(struct gyve_vcpu *v);
 bool vcpu_mmu(struct gyve_vcpu *v, struct gyve_mmu *ret);
+/** Enough of it to translate gva; the memory type may be wrong. */
+bool vcpu_mmu_at(struct gyve_vcpu *v, gyve_gva_t gva, struct gyve_mmu *ret);
 /** Guest bytes as this vCPU sees them, breakpoint bytes hidden. As gyve_virt_read(). */
 ssize_t vcpu_read(struct gyve_vcpu *v, gyve_gva_t gva, void *buf, size_t len);
 
@@ -284,6 +301,8 @@ bool bp_at(struct gyve_vcpu *v, gyve_gva_t pc);
 bool bp_stops_at(struct gyve_vcpu *v, gyve_gva_t pc);
 /** Is a watchpoint on addr that stops with kind still wanted? */
 bool bp_watches(struct gyve_vm *vm, enum gyve_stop_kind kind, gyve_gva_t addr);
+/** Are there bytes at what pc is for v, all of them for points of address spaces? */
+bool bp_only_spaced(struct gyve_vcpu *v, gyve_gva_t pc);
 /** A stop for a breakpoint instruction that v met at pc. False: not ours. */
 bool bp_hit(struct gyve_vcpu *v, gyve_gva_t pc, struct gyve_stop *stop);
 /** Debug registers `slots` of v->debug fired at pc. False: none belongs to a point now. */
@@ -305,6 +324,11 @@ void bp_count(struct gyve_vm *vm);
 /** Physical bytes with planted ones hidden / kept. */
 ssize_t bp_phys_read(void *ctx, uint64_t gpa, void *buf, size_t len);
 ssize_t bp_phys_write(void *ctx, uint64_t gpa, const void *buf, size_t len);
+
+/* --- skip.c */
+
+/** v, inside, has met points at pc that let it pass: go on behind the instruction there. False: it has to be stepped. */
+bool skip_insn(struct gyve_vcpu *v, gyve_gva_t pc);
 
 /* --- watch.c: watchpoints by comparing, after each step where the host's do not fire. They take vm->book_lock. */
 

@@ -1,6 +1,7 @@
 /* Watchpoints by comparing: changed bytes are a write, the operands of the instruction tell reads. After every step (SOFT), or
  * after those the protection of pages (page.c) does not see. */
 #include "point.h"
+#include "space.h"
 
 #include "gyve/assist.h"
 
@@ -17,7 +18,7 @@ void watch_arm(struct gyve_vm *vm)
 	for (size_t i = 0; vm->nwatch && i < vm->npoints; i++) {
 		struct point *p = &vm->points[i];
 		if (compared(p))
-			p->old_known = vcpu_read(&vm->cpus[0], p->gva, p->old, p->len) == (ssize_t)p->len;
+			p->old_known = space_read(&vm->cpus[0], &p->in, p->gva, p->old, p->len) == (ssize_t)p->len;
 	}
 	pthread_mutex_unlock(&vm->book_lock);
 }
@@ -72,11 +73,15 @@ static bool differs(struct gyve_vcpu *v, struct point *p, gyve_gva_t *addr)
 {
 	uint8_t now[256];
 
+	if (!p->old_known) { /* mapped only now: what it begins with is no change */
+		p->old_known = space_read(v, &p->in, p->gva, p->old, p->len) == (ssize_t)p->len;
+		return false;
+	}
 	for (uint64_t at = 0; at < p->len; at += sizeof(now)) {
 		size_t n = p->len - at < sizeof(now) ? p->len - at : sizeof(now);
-		if (vcpu_read(v, p->gva + at, now, n) != (ssize_t)n)
+		if (space_read(v, &p->in, p->gva + at, now, n) != (ssize_t)n)
 			return false;
-		if (!p->old_known || memcmp(now, p->old + at, n) == 0)
+		if (memcmp(now, p->old + at, n) == 0)
 			continue;
 		size_t i = 0;
 		while (now[i] == p->old[at + i])
@@ -97,11 +102,14 @@ static void set_stop(struct gyve_vcpu *v, struct gyve_stop *stop, enum gyve_poin
 
 static bool is_hit(struct gyve_vcpu *v, struct point *p, const struct watch_touch *touch, gyve_gva_t *addr)
 {
+	bool here = space_current(v, &p->in, p->gva);
+
 	if (p->kind != GYVE_POINT_READ && differs(v, p, addr)) {
-		p->old_known = vcpu_read(v, p->gva, p->old, p->len) == (ssize_t)p->len;
-		return true;
+		p->old_known = space_read(v, &p->in, p->gva, p->old, p->len) == (ssize_t)p->len;
+		if (here)
+			return true;
 	}
-	for (int k = 0; touch && k < touch->n; k++)
+	for (int k = 0; here && touch && k < touch->n; k++)
 		if (touches(v, p, touch, &touch->refs[k], addr))
 			return true;
 	return false;

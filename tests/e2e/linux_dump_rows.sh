@@ -6,7 +6,7 @@ holder=$!
 : >/tmp/log
 mkdir -p /run/dump
 timeout -k 5 100 gyve run --dump /run/dump/core --dump-on exit --dump-virtual -m 192MiB --initrd /guest/initrd \
-	--append "console=${1:-ttyAMA0} panic=-1 quiet rdinit=/init" /guest/vmlinuz </tmp/in >>/tmp/log 2>&1 &
+	--append "console=${1:-ttyAMA0} panic=-1 quiet rdinit=/init${2:+ -- $2}" /guest/vmlinuz </tmp/in >>/tmp/log 2>&1 &
 guest=$!
 wait_log() {
 	while kill -0 $guest 2>/dev/null && ! grep -q "$1" /tmp/log; do

@@ -17,6 +17,7 @@ linux_files() {
 	[ -n "$linux_base" ] || skip "no kernel of the emulated host"
 	mkdir -p "$T/root/modules" "$T/base"
 	cp "$GUESTS/linux_init" "$T/root/init"
+	[ -z "${linux_user:-}" ] || cp "$GUESTS/linux_user" "$T/root/user"
 	[ $# = 0 ] || (cd "$T/base" && (gzip -dc "$linux_base/base" 2>/dev/null || cat "$linux_base/base") | cpio -id --quiet 'modules/*' 2>/dev/null)
 	for m in "$@"; do
 		[ -e "$T/base/modules/$m.ko" ] || skip "the emulated host has no module $m for its guests: run tests/hosts/run $MACHINE --refresh -- true"
@@ -50,8 +51,12 @@ linux_says() {
 
 # linux_gdb FILE: $linux_console names the serial port; gyve inside waits for the gdb outside, whose commands are standard input.
 linux_gdb() {
+	local m modules=()
+	for m in ${linux_modules:+"$T"/root/modules/*.ko}; do
+		modules+=(--copy "$m:/guest/modules/${m##*/}")
+	done
 	"$here/../hosts/run" "$MACHINE" --memory 1024 --timeout "${linux_time:-120}" --gdb "unix:$T/gdb.sock" --copy "$GYVE:/bin/gyve" --copy "$linux_base/vmlinuz:/guest/vmlinuz" \
-		--copy "$T/initrd:/guest/initrd" ${linux_symbols:+--copy "$linux_symbols:/guest/vmlinux"} -- gyve run ${linux_symbols:+--symbols /guest/vmlinux} --gdb=tty:/dev/gdb -m 256MiB -c "${linux_cpus:-2}" --initrd /guest/initrd \
+		--copy "$T/initrd:/guest/initrd" ${linux_symbols:+--copy "$linux_symbols:/guest/vmlinux"} "${modules[@]}" -- gyve run ${linux_modules:+--module-dir /guest/modules} ${linux_symbols:+--symbols /guest/vmlinux} ${linux_threads:+--threads=$linux_threads} --gdb=tty:/dev/gdb -m 256MiB -c "${linux_cpus:-2}" --initrd /guest/initrd \
 		--append "console=$linux_console quiet rdinit=${linux_init:-/init}" /guest/vmlinuz >"$T/gyve.out" 2>"$T/gyve.err" &
 	started=$!
 	wait_for_socket
@@ -85,6 +90,21 @@ linux_test_virtio() {
 	! grep -q 'refused\|forgotten' "$T/disk" || fail "the file has what it must not have"
 }
 
+# Its shell is at a socket; then at a named pipe and a file.
+linux_test_serial() {
+	linux_files
+	linux_run 0 -m 256MiB --serial tcp:5000 --append "console=$linux_console quiet rdinit=/init" <<-'IN'
+		show /proc/cmdline
+		poweroff
+	IN
+	linux_says "console is at 127.0.0.1:5000" "^console=$linux_console quiet"
+	linux_run 0 -m 256MiB --serial file:/tmp/log,input=/tmp/in --append "console=$linux_console quiet rdinit=/init" <<-'IN'
+		show /proc/cmdline
+		poweroff
+	IN
+	linux_says "^console=$linux_console quiet"
+}
+
 linux_test_net() {
 	linux_files virtio_ring virtio virtio_mmio failover net_failover virtio_net
 	linux_run 0 -m 256MiB --net user --append "console=$linux_console quiet rdinit=/init" <<-'IN'
@@ -95,6 +115,52 @@ linux_test_net() {
 		poweroff
 	IN
 	linux_says '^([0-9a-f]{2}:){5}[0-9a-f]{2}' 'connect: (done|refused)' '^[1-9][0-9]*'
+}
+
+# linux_gdb_panic VMLINUX: at its prompts the guest is told to panic ($linux_typed: other words), while gdb (commands: standard input) has it.
+linux_gdb_panic() {
+	local vmlinux=$1
+	local gdb_before='set exec-file-mismatch off' # it would fetch the file, through a serial line
+	linux_files
+	printf '%s\n' ${linux_typed:-panic} >"$T/lines"
+	"$(machine_arch)-linux-gnu-objcopy" -g --keep-section=.debug_frame -R '.rela*' "$vmlinux" "$T/vmlinux.names" || fail "no names out of vmlinux"
+	"$here/../hosts/run" "$MACHINE" --memory 1024 --timeout 150 --gdb "unix:$T/gdb.sock" --copy "$GYVE:/bin/gyve" --copy "$linux_base/vmlinuz:/guest/vmlinuz" \
+		--copy "$T/initrd:/guest/initrd" --copy "$T/lines:/guest/lines" --copy "$here/linux_rows.sh:/guest/rows" \
+		--copy "$T/vmlinux.names:/guest/vmlinux" -- sh /guest/rows -m 256MiB -c 2 ${linux_threads:+--threads=$linux_threads} ${linux_unpack:+--self-unpack} --gdb=tty:/dev/gdb --symbols /guest/vmlinux \
+		--append "console=$linux_console quiet rdinit=/init" >"$T/gyve.out" 2>"$T/gyve.err" &
+	started=$!
+	wait_for_socket
+	(GUESTS=$(dirname "$vmlinux") && gdb_start "$(basename "$vmlinux")" && wait "$gdb_pid")
+}
+
+# linux_test_panic_dump [VMLINUX]: a kernel that panics and then waits for ever, and nobody debugs it.
+linux_test_panic_dump() {
+	local vmlinux=${1:-} symbols=()
+	linux_files
+	echo panic >"$T/lines"
+	if [ -r "$vmlinux" ]; then # names and frames only: the whole file is large
+		"$(machine_arch)-linux-gnu-objcopy" -g --keep-section=.debug_frame -R '.rela*' "$vmlinux" "$T/vmlinux.names" || fail "no names out of vmlinux"
+		symbols=(--copy "$T/vmlinux.names:/guest/vmlinux")
+	fi
+	"$here/../hosts/run" "$MACHINE" --memory 2000 --timeout 170 --copy "$GYVE:/bin/gyve" --copy "$linux_base/vmlinuz:/guest/vmlinuz" \
+		--copy "$T/initrd:/guest/initrd" --copy "$T/lines:/guest/lines" --copy "$here/linux_rows.sh:/guest/rows" \
+		${symbols[@]+"${symbols[@]}"} --fetch "/tmp/core:$T/core" -- sh /guest/rows -m 256MiB -c 2 --dump /tmp/core --dump-on panic --dump-virtual \
+		${symbols[@]+--symbols /guest/vmlinux} --append "console=$linux_console quiet rdinit=/init" >"$T/gyve.out" 2>"$T/gyve.err" ||
+		fail "the emulated host: $(tail -n 1 "$T/gyve.err")"
+	linux_says "gyve: the guest's kernel panics: sysrq triggered crash; vCPU [01] at 0xffff" '^status 124$' 'gyve: dump /tmp/core: '
+	grep -qa 'Kernel panic - not syncing: sysrq' "$T/core" || fail "the panic is not in the log"
+	[ -r "$vmlinux" ] || return 0
+	linux_says '^ +#[0-9]+ .* in panic' '^ +#[0-9]+ .* in sysrq_handle_crash'
+	if [ "$(machine_arch)" = "$(uname -m)" ]; then
+		"$GYVE" bt --symbols "$vmlinux" "$T/core" >"$T/said" 2>&1
+		grep -q ' in sysrq_handle_crash (' "$T/said" || fail "gyve bt does not see the panicked stack"
+	fi
+	command -v drgn >/dev/null || return 0
+	# shellcheck disable=SC2016
+	printf 'from drgn.helpers.linux import *\nprint(get_dmesg(prog).decode(errors="replace"))\n' >"$T/log.py"
+	timeout 60 drgn -q -c "$T/core" -s "$vmlinux" "$T/log.py" >"$T/drgn.log" 2>&1
+	! grep -q ImportError "$T/drgn.log" || return 0 # an old one
+	grep -q 'Kernel panic - not syncing: sysrq triggered crash' "$T/drgn.log" || fail "drgn, log: $(tail -n 1 "$T/drgn.log")"
 }
 
 linux_test_panic() {

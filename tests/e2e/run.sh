@@ -93,19 +93,27 @@ if ! bash "$here/../guests/build.sh" "$work/guests" ${MACHINE:+"$(machine_arch)"
 	exit 1
 fi
 
+run_one() {
+	rm -rf "$T"
+	mkdir -p "$T"
+	T=$T GUESTS=$work/guests timeout -k 5 "$limit" bash "$here/run.sh" --gyve "$gyve" ${MACHINE:+--machine "$MACHINE"} --one "$1" \
+		>"$T/test.log" 2>&1 </dev/null
+	status=$?
+}
+
 failed=0
 for name in $names; do
 	lacking=$(sed -n "s/^${name#test_}://p" <<<"$needs" | grep -m 1 -xF -e "${lacks:-none of them}")
 	[ -z "$lacking" ] || { echo "SKIP ${name#test_}: this host lacks: $lacking" && continue; }
 	T=$work/${name#test_}
-	rm -rf "$T"
-	mkdir -p "$T"
 	limit_var=limit_${name#test_}
 	limit=${!limit_var:-60}
 	case $MACHINE in '') ;; x86_64) limit=$((limit * 5)) ;; *) limit=$((limit * 3)) ;; esac
-	T=$T GUESTS=$work/guests timeout -k 5 "$limit" bash "$here/run.sh" --gyve "$gyve" ${MACHINE:+--machine "$MACHINE"} --one "$name" \
-		>"$T/test.log" 2>&1 </dev/null
-	status=$?
+	run_one "$name"
+	if [ -n "$MACHINE" ] && [ $status != 0 ] && grep -qs 'machine gave no result' "$T/gyve.err"; then
+		echo "    ${name#test_}: once more, the emulated host itself came to an end: $(grep -m 1 -o 'Kernel panic.*' "$T/gyve.err")"
+		run_one "$name"
+	fi
 	reason=$(head -n 1 "$T/reason" 2>/dev/null)
 	case $status in
 	0)

@@ -42,8 +42,8 @@ test_a64_own_brk() {
 		continue
 	IN
 	expect 'Breakpoint 1, own_breakpoint' '\+info registers pc' '^pc .*<vectors+' 'Breakpoint 2, after' '\$1 = 3' 'exited normally'
-	output 'brk handled 3 times'
 	gyve_ends 0
+	output 'brk handled 3 times'
 }
 
 test_a64_masks() {
@@ -59,8 +59,8 @@ test_a64_masks() {
 		continue
 	IN
 	expect 'Breakpoint 1, masks' '\$1 = 0' 'exited normally'
-	output 'masks are right'
 	gyve_ends 0
+	output 'masks are right'
 }
 
 test_a64_interrupts_wait() {
@@ -80,8 +80,8 @@ test_a64_interrupts_wait() {
 	IN
 	expect 'Breakpoint 1, waiting' '^#0 .*waiting \(\)' '\+stepi 30' '^#0 .*waiting \(\)' '= 1' '^cpsr .*' 'exited normally'
 	expect_not '^cpsr .* I '
-	output 'masks are right'
 	gyve_ends 0
+	output 'masks are right'
 }
 
 # A store-exclusive never succeeds behind a debug exception: steps must not come between.
@@ -226,8 +226,8 @@ pages_of() {
 	expect '\+x/gx 0xffff' 'Cannot access' 'Breakpoint 1, mapped' '0xffff000080000008:.*0x1122334455667788' '^0x80000000:' \
 		'Cannot access' '\+monitor pt' 'ontiguous|CONTIG' '\+monitor maps' '0xffff000080000000-0xffff00008000.*r---' 'exited normally'
 	same_pages 14
-	output 'moved to own tables'
 	gyve_ends 0
+	output 'moved to own tables'
 }
 
 test_a64_pages_4k() {
@@ -289,8 +289,8 @@ test_a64_all_registers() {
 test_a64_continues() {
 	gyve_start -c 2 "$GUESTS/smp"
 	rsp hits "$(symbol smp hot)" "$(symbol smp total)" "${GYVE_E2E_A64_HITS:-200}" 2
-	output "hits ${GYVE_E2E_A64_HITS:-200}"
 	gyve_ends 0
+	output "hits ${GYVE_E2E_A64_HITS:-200}"
 }
 
 test_a64_vectors_gone() {

@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # What the target does by itself at a breakpoint: agent expressions, evaluated by the vCPU that meets it.
 machine_tests "aarch64 x86_64" dprintf_agent
+machine_tests "aarch64 svm" dprintf_four_vcpus
 
 # lines REGEX COUNT: so often in the transcript.
 lines() {
@@ -33,8 +34,8 @@ test_dprintf_four_vcpus() {
 	expect 'exited normally'
 	lines '^vCPU [0-3]$' 400
 	lines '^vCPU 2$' 100
-	output 'hits 400'
 	gyve_ends 0
+	output 'hits 400'
 }
 
 # The machine stops in between, for another breakpoint that gdb looks at itself: nothing is printed twice.

@@ -45,8 +45,8 @@ test_break() {
 		'^cpu = 0' '^ncpus = 1' 'Breakpoint 2, sail \(ship=0x[0-9a-f]+ <ships>, goal=.*\) at .*sample.c' \
 		'^#0 +sail' '^#1 .* in kmain' 'goal = \{x = 10, y = 20\}' 'Breakpoint 2, sail' 'Beagle.*fuel = 50' \
 		'exited normally'
-	output "$sample_output"
 	gyve_ends 0
+	output "$sample_output"
 }
 
 test_tbreak() {
@@ -76,8 +76,8 @@ test_hbreak() {
 	IN
 	expect 'Breakpoint 1, burn \(ship=' '\$1 = 27' 'Breakpoint 1, burn' '\$2 = 29' 'reakpoint 2, factorial \(n=5\)' \
 		'exited normally'
-	output "$sample_output"
 	gyve_ends 0
+	output "$sample_output"
 }
 
 test_delete() {

@@ -72,8 +72,8 @@ test_foreign_int3() {
 		continue
 	IN
 	expect 'Breakpoint 1, after' '\$1 = 3' 'exited normally'
-	output 'int3 handled 3 times'
 	gyve_ends 0
+	output 'int3 handled 3 times'
 }
 
 test_vector_instructions() {

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # Debian's arm64 kernel, the one the emulated host runs itself, as a guest.
-only_machine_tests aarch64 linux_a64_boot linux_a64_virtio linux_a64_net linux_a64_panic linux_a64_first_instruction linux_a64_symbols linux_a64_catch_panic \
-	linux_a64_drgn
+only_machine_tests aarch64 linux_a64_boot linux_a64_virtio linux_a64_net linux_a64_serial linux_a64_panic linux_a64_first_instruction linux_a64_symbols linux_a64_catch_panic \
+	linux_a64_drgn linux_a64_dump_panic linux_a64_gdb_panic
 
 . "$here/linux_lib.sh"
 
@@ -25,6 +25,11 @@ test_linux_a64_virtio() {
 limit_linux_a64_net=90
 test_linux_a64_net() {
 	linux_test_net
+}
+
+limit_linux_a64_serial=150
+test_linux_a64_serial() {
+	linux_test_serial
 }
 
 # A panic that resets the machine is an end.
@@ -56,7 +61,13 @@ test_linux_a64_symbols() {
 	local vmlinux=${GYVE_LINUX_A64_VMLINUX:-}
 	[ -r "$vmlinux" ] || skip "no symbols of the kernel; name its vmlinux in GYVE_LINUX_A64_VMLINUX"
 	linux_files
-	linux_gdb "$vmlinux" <<-'IN'
+	linux_gdb "$vmlinux" <<-IN
+		source $here/../../share/gdb/gyve.py
+		gyve early
+		info symbol \$pc
+		stepi
+		info symbol \$pc
+		remove-symbol-file -a \$pc
 		break start_kernel
 		break __primary_switched
 		break kernel_init
@@ -70,7 +81,7 @@ test_linux_a64_symbols() {
 		print init_task.comm
 		kill
 	IN
-	expect 'hit Breakpoint 2, __primary_switched' 'hit Breakpoint 1.*start_kernel' '^#1 .*__primary_switched' 'Linux version' \
+	expect '\+info symbol' '^_text in section' '\+info symbol' '^(_text \+ 4|primary_entry) ' 'hit Breakpoint 2, __primary_switched' 'hit Breakpoint 1.*start_kernel' '^#1 .*__primary_switched' 'Linux version' \
 		'hit Breakpoint 3.*kernel_init' 'ret_from_fork' 'swapper/0'
 	gyve_ends 0
 }
@@ -91,6 +102,27 @@ test_linux_a64_catch_panic() {
 	IN
 	expect '\+monitor catch panic on' 'panic +on' '\+continue' 'vCPU [01]: the kernel panics: .*root' 'SIGABRT' '^#0 .*panic' 'kernel_init' 'killed'
 	gyve_ends 0
+}
+
+# By sysrq, at a prompt.
+limit_linux_a64_gdb_panic=120
+test_linux_a64_gdb_panic() {
+	local vmlinux=${GYVE_LINUX_A64_VMLINUX:-}
+	[ -r "$vmlinux" ] || skip "no symbols of the kernel; name its vmlinux in GYVE_LINUX_A64_VMLINUX"
+	linux_gdb_panic "$vmlinux" <<-'IN'
+		monitor catch panic on
+		continue
+		backtrace
+		kill
+	IN
+	expect 'panic +on' '\+continue' 'vCPU [01]: the kernel panics: sysrq triggered crash' 'SIGABRT' '^#0 .*panic' 'sysrq_handle_crash' 'write_sysrq_trigger' 'killed'
+	gyve_ends 0
+}
+
+# By breakpoints, where there are symbols.
+limit_linux_a64_dump_panic=120
+test_linux_a64_dump_panic() {
+	linux_test_panic_dump "${GYVE_LINUX_A64_VMLINUX:-}"
 }
 
 # The same kernel's symbols, and drgn, outside. It takes vCPU 0's registers for process 1, wherever that is: so QEMU's

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # Debian's x86_64 kernel, the one the emulated host runs itself, as a guest.
-only_machine_tests svm linux_x86_boot linux_x86_self_unpack linux_x86_virtio linux_x86_net linux_x86_panic
+only_machine_tests svm linux_x86_boot linux_x86_self_unpack linux_x86_virtio linux_x86_net linux_x86_serial linux_x86_panic linux_x86_gdb_panic linux_x86_gdb_kaslr
 only_machine_tests x86_64 linux_x86_first_instruction
 
 . "$here/linux_lib.sh"
@@ -45,10 +45,52 @@ test_linux_x86_net() {
 	linux_test_net
 }
 
+limit_linux_x86_serial=150
+test_linux_x86_serial() {
+	linux_test_serial
+}
+
 # A panic that resets the machine is an end.
 limit_linux_x86_panic=90
 test_linux_x86_panic() {
 	linux_test_panic
+}
+
+# By sysrq, at a prompt. A breakpoint at panic() would mean to step through everything here: what the kernel says tells.
+limit_linux_x86_gdb_panic=120
+test_linux_x86_gdb_panic() {
+	local vmlinux=${GYVE_LINUX_X86_VMLINUX:-}
+	[ -r "$vmlinux" ] || skip "no symbols of the kernel; name its vmlinux in GYVE_LINUX_X86_VMLINUX"
+	linux_gdb_panic "$vmlinux" <<-'IN'
+		monitor catch panic on
+		continue
+		backtrace
+		kill
+	IN
+	expect 'panic +on' '\+continue' 'vCPU [01]: the kernel panics: sysrq triggered crash' 'SIGABRT' ' panic ' 'sysrq_handle_crash' 'write_sysrq_trigger' 'killed'
+	gyve_ends 0
+}
+
+# It moved itself, unseen, while gdb was there.
+limit_linux_x86_gdb_kaslr=150
+test_linux_x86_gdb_kaslr() {
+	local vmlinux=${GYVE_LINUX_X86_VMLINUX:-} linux_unpack=1
+	[ -r "$vmlinux" ] || skip "no symbols of the kernel; name its vmlinux in GYVE_LINUX_X86_VMLINUX"
+	linux_gdb_panic "$vmlinux" <<-IN
+		source $here/../../share/gdb/gyve.py
+		monitor catch panic on
+		continue
+		info symbol \$pc
+		monitor bt
+		gyve kaslr
+		backtrace
+		info address _text
+		maintenance packet qOffsets
+		kill
+	IN
+	expect '\+continue' 'vCPU [01]: the kernel panics: sysrq triggered crash' '\+info symbol' 'No symbol matches' '\+monitor bt' ' in panic' 'sysrq_handle_crash' \
+		'\+gyve kaslr' '\+backtrace' 'sysrq_handle_crash' 'write_sysrq_trigger' '\+info address' 'received: "TextSeg=ffffffff[0-9a-f]+"' 'killed'
+	gyve_ends 0
 }
 
 limit_linux_x86_first_instruction=60
@@ -75,7 +117,11 @@ test_linux_x86_symbols() {
 	MACHINE=svm linux_files
 	ln -s "$vmlinux" "$T/vmlinux"
 	gyve_start -m 256MiB --symbols "$T/vmlinux" --append 'console=ttyS0' "$linux_base/vmlinuz"
-	GUESTS=$T gdb_run vmlinux <<-'IN'
+	GUESTS=$T gdb_run vmlinux <<-IN
+		source $here/../../share/gdb/gyve.py
+		gyve early
+		info symbol \$pc
+		remove-symbol-file -a \$pc
 		break start_kernel
 		continue
 		backtrace
@@ -84,7 +130,7 @@ test_linux_x86_symbols() {
 		monitor info
 		kill
 	IN
-	expect 'hit Breakpoint 1|Breakpoint 1, start_kernel' '^#0 +start_kernel' 'Linux version' 'swapper' 'start_kernel'
+	expect '\+info symbol' '^startup_64 in section' 'hit Breakpoint 1|Breakpoint 1, start_kernel' '^#0 +start_kernel' 'Linux version' 'swapper' 'start_kernel'
 	gyve_ends 0
 }
 

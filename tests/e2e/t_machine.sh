@@ -147,8 +147,8 @@ test_memory_behind_gap_watched() {
 		continue
 	IN
 	expect 'atchpoint 2: directory' 'Breakpoint 1, put_text' 'exited normally'
-	output 'all there'
 	gyve_ends 0
+	output 'all there'
 }
 
 # The kernel shows what was asked for guest memory: hg, huge pages; mg, to be merged.

@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # Non-stop: each vCPU stops and goes on by itself.
-machine_tests "x86_64" nonstop_one_steps nonstop_breakpoints
+machine_tests "x86_64 aarch64" nonstop_one_steps nonstop_breakpoints
+machine_tests aarch64 nonstop_packets
 
 # gdb_nonstop GUEST: commands come on gdb's standard input, as only there it looks for events between two of them; a number before
 # one: so many seconds after the one before; a line "until REGEX": when the transcript, $T/gdb.log, has that.
@@ -16,7 +17,10 @@ gdb_nonstop() {
 			done
 			continue
 			;;
-		*) sleep "${MACHINE:+1}$word" ;;
+		*)
+			case $MACHINE in aarch64) sleep 1.5 ;; ?*) sleep 10 ;; esac
+			sleep "$word"
+			;;
 		esac
 		printf '%s\n' "$line"
 	done | timeout ${MACHINE:+2}50 "$GDB" -nx -q -ex "set remotetimeout ${MACHINE:+3}20" -ex 'set confirm off' -ex 'set pagination off' -ex 'set width 0' -ex 'set non-stop on' \
@@ -45,7 +49,7 @@ test_nonstop_one_steps() {
 		0 thread 3
 		0 interrupt
 		until Thread 3 stopped\..*|^work .cpu=2|kmain .cpu=2
-		0.3 print $rip != 0
+		0.3 print $pc != 0
 		0 info threads
 		0 set var finish = 1
 		0 continue -a &
@@ -73,6 +77,7 @@ test_nonstop_breakpoints() {
 		0 delete
 		0 tbreak work if cpu == 2 && counts[2] % 1000 == 7
 		0 continue -a &
+		until hit Temporary breakpoint 2
 		1 info threads
 		0 thread 3
 		0 print counts[2] % 1000

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # What gdb reads of a stop and of the guest as a whole: $_siginfo, `info os`, the description of threads.
+machine_tests aarch64 call_function
 
 test_siginfo() {
 	gyve_start "$GUESTS/crash_pf"
@@ -126,10 +127,10 @@ test_call_function() {
 	gdb_run sample <<-'IN'
 		break burn
 		continue
-		set $before = $rsp
+		set $before = $sp
 		p distance(&ships[0].at, &ships[1].at)
 		p factorial(4)
-		p $rsp == $before
+		p $sp == $before
 		bt 1
 		maintenance packet P9=00
 		delete

@@ -2,6 +2,7 @@
 # Several vCPUs. GYVE_E2E_HITS: how many continues over the shared breakpoint (10,000 unless told; 500 in an emulated host).
 hits=${GYVE_E2E_HITS:-$([ -n "$MACHINE" ] && echo 500 || echo 10000)}
 machine_tests "aarch64 x86_64 svm" two_vcpus
+machine_tests aarch64 scheduler_locking four_vcpus_gdb
 machine_tests "x86_64 svm" scheduler_locking scheduler_locking_modes four_vcpus_gdb four_vcpus_10000_continues
 
 test_two_vcpus() {
@@ -18,8 +19,8 @@ test_two_vcpus() {
 		continue
 	IN
 	expect '1 +Thread' '2 +Thread' 'hit Breakpoint 1, hot|Breakpoint 1, hot' '1 +Thread' '2 +Thread' 'exited normally'
-	output 'hits 40'
 	gyve_ends 0
+	output 'hits 40'
 }
 
 test_four_vcpus_gdb() {
@@ -32,8 +33,8 @@ test_four_vcpus_gdb() {
 		info breakpoints
 	IN
 	expect 'exited normally' 'already hit 400 times'
-	output 'hits 400'
 	gyve_ends 0
+	output 'hits 400'
 }
 
 hits_of() {
@@ -41,8 +42,8 @@ hits_of() {
 	address=$(symbol smp hot)
 	gyve_start -c "$ncpus" "$GUESTS/smp"
 	rsp hits "$address" "$(symbol smp total)" "$hits" "$ncpus"
-	output "hits $hits"
 	gyve_ends 0
+	output "hits $hits"
 }
 
 test_two_vcpus_10000_continues() {
@@ -62,13 +63,13 @@ test_scheduler_locking() {
 		set scheduler-locking on
 		thread 2
 		stepi 5
-		info registers rip
+		info registers pc
 		thread 1
-		info registers rip
+		info registers pc
 		set scheduler-locking off
 		continue
 	IN
-	expect '^rip .*kmain' '^rip +0x200000 ' 'exited normally'
+	expect '^pc .*(kmain|_start\+)' '^pc +0x(40)?200000 ' 'exited normally'
 	gyve_ends 0
 }
 
@@ -88,18 +89,15 @@ test_scheduler_locking_modes() {
 		step
 		next
 		print counts[1] == $b
-		ignore 1 20
-		continue
+		python while gdb.parse_and_eval("counts[1] == $b"): gdb.execute("continue")
 		print counts[1] > $b
 		set scheduler-locking replay
 		set $b = counts[1]
-		ignore 1 20
-		continue
+		python while gdb.parse_and_eval("counts[1] == $b"): gdb.execute("continue")
 		print counts[1] > $b
 		set scheduler-locking off
 		set $b = counts[1]
-		ignore 1 20
-		continue
+		python while gdb.parse_and_eval("counts[1] == $b"): gdb.execute("continue")
 		print counts[1] > $b
 		set scheduler-locking on
 		set $b = counts[0]

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # Moving by instruction, line and function.
-machine_tests "aarch64 x86_64 svm" step_next_finish_until until_and_advance next_over_call
+machine_tests "aarch64 x86_64 svm" step_next_finish_until until_and_advance next_over_call step_from_elsewhere
 machine_tests "x86_64 svm" stepi step_pushf step_popf step_at_breakpoint
 
 test_step_next_finish_until() {
@@ -44,6 +44,29 @@ test_until_and_advance() {
 		kill
 	IN
 	expect 'Breakpoint 1, count' '\+advance 53' '^53' '\+advance factorial' 'in kmain' 'factorial \(n=1\)' '^#1 .*factorial \(n=2\)'
+	gyve_ends 0
+}
+
+# A debugger puts the guest somewhere else, then steps.
+test_step_from_elsewhere() {
+	gyve_start "$GUESTS/sample"
+	gdb_run sample <<-'IN'
+		break sail
+		continue
+		delete
+		set $from = $pc
+		stepi
+		set $to = $pc
+		stepi
+		set $pc = $from
+		stepi
+		print $pc == $to
+		return
+		stepi
+		backtrace
+		kill
+	IN
+	expect 'Breakpoint 1, sail' '\$1 = 1' '\+return' '\+stepi' '\+backtrace' '^#0 .*kmain' '^#1 .*_start' 'killed'
 	gyve_ends 0
 }
 

@@ -48,8 +48,8 @@ watched_data() {
 		'watchpoint 3: edge.crossing' 'Old value = 0' 'New value = (1234605616436508552|1432778632)$' 'cross \(' \
 		'Old value = (1234605616436508552|1432778632)$' 'New value = (1234605616436508553|1234605616436508552)$' \
 		'Breakpoint 4, copy' 'exited normally'
-	output 'shared 100 beside 200 last 4'
 	gyve_ends 0
+	output 'shared 100 beside 200 last 4'
 }
 
 # One instruction that reads and writes more than one value.
@@ -68,8 +68,8 @@ watched_reads() {
 	IN
 	expect 'read watchpoint 2: pair.from\[1\]' 'Value = 2' 'copy' 'access .*watchpoint 3: pair.to\[3\]' 'alue = ' \
 		'exited normally'
-	output 'shared 100 beside 200 last 4'
 	gyve_ends 0
+	output 'shared 100 beside 200 last 4'
 }
 
 test_strategy_watch_page() {
@@ -105,8 +105,8 @@ test_strategy_user_page() {
 	IN
 	expect 'Breakpoint 1, store' 'New value = \{plain = 1, mxcsr = 0, twice = 0' 'New value = \{plain = 1, mxcsr = 8064, twice = 0' \
 		'New value = .*twice = 2' 'exited normally'
-	output 'mxcsr 8064'
 	gyve_ends 0
+	output 'mxcsr 8064'
 }
 
 # As many as one likes, whatever the host has.
@@ -148,8 +148,8 @@ strategy_smp() {
 	IN
 	expect 'watchpoint 1: shared' 'Old value = [12][0-9]$' 'New value = 2[0-9]$' 'Old value = 2[0-9]' 'New value = [23][0-9]$' \
 		'exited normally'
-	output "shared $((50 * $1)) beside $((100 * $1)) last 4"
 	gyve_ends 0
+	output "shared $((50 * $1)) beside $((100 * $1)) last 4"
 }
 
 test_strategy_smp_page() {
@@ -186,8 +186,8 @@ strategy_breaks() {
 	IN
 	expect "breakpoints by $how" 'Breakpoint [45], ' 'Breakpoint [1245], ' 'Breakpoint [125], ' 'Breakpoint [235], ' \
 		'exited normally'
-	output 'shared 200 beside 400 last 4'
 	gyve_ends 0
+	output 'shared 200 beside 400 last 4'
 }
 
 test_strategy_break_register() {

@@ -2,6 +2,7 @@
 # Tracepoints: the vCPU that passes collects, nothing stops.
 
 machine_tests "x86_64 aarch64" trace trace_while_stepping trace_full
+machine_tests aarch64 trace_four_vcpus
 
 # What has a body of its own, gdb reads from a file only.
 definitions() {
@@ -120,8 +121,8 @@ test_trace_four_vcpus() {
 		continue
 	IN
 	expect '.of 2000 created total' 'Trace buffer has [0-9]+ bytes of 100000 bytes free' 'already hit 2000 times' 'exited normally'
-	output 'hits 2000'
 	gyve_ends 0
+	output 'hits 2000'
 }
 
 # The client goes, tracing goes on until its count is full, the next client finds what there is.
@@ -180,8 +181,8 @@ test_trace_passcount() {
 	expect 'Breakpoint 2, put_number' '\+tstatus' 'Trace stopped by tracepoint 1' 'Collected 777 trace frames' \
 		'\+monitor breakpoints' '\+info tracepoints' 'already hit 777 times' 'exited normally'
 	! sed -n '/+monitor breakpoints/,/+info/p' "$T/gdb.log" | grep -q '  tracepoint' || fail "the tracepoint's breakpoint is still there"
-	output 'hits 4000'
 	gyve_ends 0
+	output 'hits 4000'
 }
 
 # A full buffer ends it; what was written on it stays.
@@ -210,8 +211,8 @@ test_trace_full() {
 	IN
 	expect 'Trace stopped because the buffer was full' 'Collected [1-9][0-9]* trace frames' 'the buffer is full' \
 		'Found trace frame 0' '= 1' 'exited normally'
-	output 'hits 400'
 	gyve_ends 0
+	output 'hits 400'
 }
 
 # A client that comes later is told who traces and why, and the other's variables.

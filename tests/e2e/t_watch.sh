@@ -56,9 +56,9 @@ test_awatch() {
 test_watch_continued() {
 	gyve_start "$GUESTS/sample"
 	rsp watch "$(symbol sample counter)" 8 5
+	gyve_ends 0
 	output 'hello from a bare kernel
 vCPUs 1, fuel 94, sum 55, counter 15, product 120'
-	gyve_ends 0
 }
 
 test_watch_local() {

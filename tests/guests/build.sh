@@ -43,6 +43,11 @@ hermit() {
 if [ ! -e "$out/linux_init" ] || [ "$here/linux_init.c" -nt "$out/linux_init" ]; then
 	"$cc" -O2 -static -s -Wall -Wextra -Werror "$here/linux_init.c" -o "$out/linux_init"
 fi
+# a program of Linux guests, where nothing is while they boot
+if [ ! -e "$out/linux_user" ] || [ "$here/linux_user.c" -nt "$out/linux_user" ]; then
+	"$cc" -O1 -g -static -nostdlib -fpie -no-pie -fno-stack-protector -Wall -Wextra -Werror -Wl,-Ttext-segment=0x1000000000 \
+		-Wl,--build-id=none "$here/linux_user.c" -o "$out/linux_user"
+fi
 guest minimal minimal$suffix.S
 (
 	[ "$arch" = x86_64 ] || flags=("${flags[@]/-mgeneral-regs-only/-g}") # that compiler knows no variable of such types with it
@@ -66,6 +71,7 @@ guest exitcode exitcode.c
 guest clock clock.c
 guest rewrite rewrite.c
 guest watched watched.c
+guest spaces spaces.c
 if [ "$arch" = aarch64 ]; then
 	guest brk brk_a64.c
 	guest daif daif_a64.c

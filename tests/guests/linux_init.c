@@ -1,13 +1,16 @@
 /* First process of a Linux guest: says what it found, then does what lines on the console tell it to. Statically linked. */
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/reboot.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -141,6 +144,57 @@ static void try_connect(const char *args)
 	close(fd);
 }
 
+static pthread_barrier_t begun;
+
+static void *sleeper(void *arg)
+{
+	prctl(PR_SET_NAME, "second");
+	pthread_barrier_wait(&begun);
+	for (;;)
+		pause();
+	return arg;
+}
+
+/* A thread beside the first, with a name of its own, that sleeps. */
+static void start_thread(void)
+{
+	pthread_t t;
+
+	pthread_barrier_init(&begun, NULL, 2);
+	if (pthread_create(&t, NULL, sleeper, NULL) != 0)
+		printf("init: no thread\n");
+	else
+		pthread_barrier_wait(&begun);
+}
+
+static int is_number(const struct dirent *d)
+{
+	return d->d_name[0] >= '0' && d->d_name[0] <= '9';
+}
+
+/* "task PID PROCESS STATE NAME" of every task, then a system call that is easy to wait for. */
+static void list_tasks(void)
+{
+	struct dirent **process, **thread;
+	char path[600], name[64], state;
+	int n = scandir("/proc", &process, is_number, NULL);
+
+	for (int i = 0; i < n; i++) {
+		snprintf(path, sizeof(path), "/proc/%s/task", process[i]->d_name);
+		int m = scandir(path, &thread, is_number, NULL);
+		for (int k = 0; k < m; k++) {
+			snprintf(path, sizeof(path), "/proc/%s/task/%s/stat", process[i]->d_name, thread[k]->d_name);
+			FILE *f = fopen(path, "r");
+			if (f && fscanf(f, "%*d (%63[^)]) %c", name, &state) == 2)
+				printf("task %s %s %c %s\n", thread[k]->d_name, process[i]->d_name, state, name);
+			if (f)
+				fclose(f);
+		}
+	}
+	fflush(stdout);
+	sync();
+}
+
 static int obey(const char *line)
 {
 	if (strcmp(line, "poweroff") == 0)
@@ -161,11 +215,15 @@ static int obey(const char *line)
 		write_sector(line + 6);
 	else if (strncmp(line, "read ", 5) == 0)
 		read_sector(line + 5);
+	else if (strcmp(line, "thread") == 0)
+		start_thread();
+	else if (strcmp(line, "tasks") == 0)
+		list_tasks();
 	else if (strncmp(line, "echo ", 5) == 0)
 		printf("%s\n", line + 5);
 	else if (*line)
 		printf("init: poweroff, reboot, panic, show FILE, find FILE END, read DISK N, write DISK N WORD, address IF A, "
-		       "connect A PORT "
+		       "connect A PORT, thread, tasks "
 		       "or echo TEXT\n");
 	return 0;
 }
@@ -178,7 +236,7 @@ static void use_terminal(const char *path)
 		dup2(fd, i);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	char line[256];
 
@@ -193,6 +251,8 @@ int main(void)
 	load_modules();
 	use_terminal("/dev/hvc0"); /* if there is one, it has the input */
 	printf("init: up with %ld CPUs\n", sysconf(_SC_NPROCESSORS_ONLN));
+	for (int i = 1; i < argc; i++) /* what stands behind -- on the kernel's command line */
+		obey(argv[i]);
 	for (;;) {
 		printf("init> ");
 		fflush(stdout);

@@ -277,18 +277,29 @@ static void kick(struct gyve_bvcpu *v)
 	__atomic_store_n(&v->kicked, true, __ATOMIC_SEQ_CST);
 }
 
+/* Only the groups: what is cached of others may be about to be stored. */
+static void copy_regs(unsigned groups, struct gyve_x86_regs *to, const struct gyve_x86_regs *from)
+{
+	const size_t sys = offsetof(struct gyve_x86_regs, seg), fp = offsetof(struct gyve_x86_regs, xcr0);
+
+	if (groups & (GYVE_REGS_GPR | GYVE_REGS_PC | GYVE_REGS_PC_ONLY))
+		memcpy(to, from, sys);
+	if (groups & (GYVE_REGS_SYS | GYVE_REGS_MMU))
+		memcpy((char *)to + sys, (const char *)from + sys, fp - sys);
+	if (groups & ~(unsigned)(GYVE_REGS_GPR | GYVE_REGS_PC | GYVE_REGS_PC_ONLY | GYVE_REGS_SYS | GYVE_REGS_MMU))
+		memcpy((char *)to + fp, (const char *)from + fp, sizeof(*to) - fp);
+}
+
 static int get_regs(struct gyve_bvcpu *v, unsigned groups, struct gyve_regs *ret)
 {
-	(void)groups;
 	ret->arch = GYVE_X86_64;
-	ret->x86 = v->r;
+	copy_regs(groups, &ret->x86, &v->r);
 	return 0;
 }
 
 static int set_regs(struct gyve_bvcpu *v, unsigned groups, const struct gyve_regs *regs)
 {
-	(void)groups;
-	v->r = regs->x86;
+	copy_regs(groups, &v->r, &regs->x86);
 	return 0;
 }
 

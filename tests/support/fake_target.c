@@ -25,8 +25,8 @@ static const struct gdbstub_reg regs[FAKE_NREGS] = {
 	{"st0", 80, "i387_ext", "org.fake.system", "float", NULL, false, 0, NULL},
 	{"u", 128, "uint128", "org.fake.system", "system", NULL, false, 0, NULL},
 };
-const struct gdbstub_arch fake_arch = {"i386:x86-64", "none",  regs,    FAKE_NREGS,           FAKE_NG,
-				       FAKE_PC,       FAKE_SP, FAKE_FP, "x86_64-unknown-none"};
+const struct gdbstub_arch fake_arch = {"i386:x86-64",         "none", regs, FAKE_NREGS, FAKE_NG, FAKE_PC, FAKE_SP, FAKE_FP,
+				       "x86_64-unknown-none", false};
 
 const char fake_file[] = "\177ELF is what it says: #, $, } and * need escapes, "
 			 "\0"

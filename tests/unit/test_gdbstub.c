@@ -232,6 +232,7 @@ static void test_stop_replies(void **state)
 	expect_stop((struct gdbstub_stop){GDBSTUB_STOP_SIGNAL, 2, 2, 0, 0}, "T02thread:2;" EXPEDITED("2"));
 	assert_answer("qC", "QC2"); /* the thread that stopped is selected */
 	expect_stop((struct gdbstub_stop){GDBSTUB_STOP_SWBREAK, 1, 5, 0, 0}, "T05thread:1;swbreak:;" EXPEDITED("1"));
+	expect_stop((struct gdbstub_stop){GDBSTUB_STOP_LIBRARY, 1, 5, 0, 0}, "T05thread:1;library:;" EXPEDITED("1"));
 	expect_stop((struct gdbstub_stop){GDBSTUB_STOP_HWBREAK, 3, 5, 0, 0}, "T05thread:3;hwbreak:;" EXPEDITED("3"));
 	expect_stop((struct gdbstub_stop){GDBSTUB_STOP_WATCH, 1, 5, 0xffffffff80000010, 0},
 		    "T05thread:1;watch:ffffffff80000010;" EXPEDITED("1"));

@@ -16,6 +16,9 @@ static void test_machine(void **state)
 				   "after;default_packet_timeout:20;");
 	assert_answer("qProcessInfo", "pid:1;parent-pid:0;triple:" TRIPLE ";ptrsize:8;endian:little;ostype:unknown;");
 	assert_answer("qProcessInfoPID:1", "");
+	assert_answer("qWatchpointSupportInfo:", "num:4;");
+	assert_answer("qWatchpointSupportInfo:1", "");
+	assert_answer("qWatchpointSupportInfo", "");
 	for (const char *const *p = (const char *const[]){"qVAttachOrWaitSupported", "qShlibInfoAddr", "qGetWorkingDir",
 							  "_M1000,rwx", "_m1000", "jThreadExtendedInfo:",
 							  "QThreadSuffixSupportedx", "qStructuredDataPlugins", NULL};

@@ -78,6 +78,40 @@ static void test_break_by_step(void **state)
 	break_strategy = GYVE_BREAK_AUTO;
 }
 
+/* Told as what it is, whatever else is there, and stepped over like any other. */
+static void test_library(void **state)
+{
+	(void)state;
+	struct guest *g = start(2, loop_code, sizeof(loop_code));
+	const gyve_gva_t at[] = {BASE + 7, BASE + 8};
+	struct gyve_err err = {0};
+
+	assert_int_equal(gyve_vm_library_at(g->vm, at, 2, &err), 0);
+	assert_int_equal(gyve_bp_insert(g->vm, GYVE_POINT_SW, BASE + 7, 1, NULL), 0);
+	for (int i = 0; i < 20; i++) {
+		struct gyve_stop s = go(g, GYVE_ACT_CONT, -1);
+		assert_int_equal(s.kind, GYVE_STOP_LIBRARY);
+		assert_true(s.pc == BASE + 7 || s.pc == BASE + 8);
+	}
+	assert_int_equal(gyve_vm_library_at(g->vm, at + 1, 1, &err), 0);
+	assert_int_equal(raw_at(g, BASE + 7), 0xcc);
+	for (int i = 0; i < 20; i++) {
+		struct gyve_stop s = go(g, GYVE_ACT_CONT, -1);
+		assert_int_equal(s.kind, s.pc == BASE + 7 ? GYVE_STOP_SW_BP : GYVE_STOP_LIBRARY);
+	}
+	gyve_bp_clear(g->vm);
+	assert_int_equal(raw_at(g, BASE + 7), 0x90);
+	assert_int_equal(raw_at(g, BASE + 8), 0xeb);
+	end(g);
+	/* by stepping it would cost too much */
+	break_strategy = GYVE_BREAK_STEP;
+	g = start(1, loop_code, sizeof(loop_code));
+	assert_int_equal(gyve_vm_library_at(g->vm, at, 2, &err), -ENOTSUP);
+	assert_int_equal(gyve_vm_library_at(g->vm, NULL, 0, &err), 0);
+	break_strategy = GYVE_BREAK_AUTO;
+	end(g);
+}
+
 static void test_strategy_refused(void **state)
 {
 	(void)state;
@@ -117,10 +151,8 @@ static int back_to_auto(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		PAGES(test_watch_page),
-		PAGES(test_access_page),
-		BOTH(test_break_by_step),
-		BOTH(test_strategy_refused),
+		PAGES(test_watch_page), PAGES(test_access_page),     BOTH(test_break_by_step),
+		BOTH(test_library),     BOTH(test_strategy_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -131,8 +131,7 @@ static int init_regs(struct gyve_bvcpu *v)
 	if (v->index && v->vm->cfg.guest_starts_cpus)
 		init.features[0] |= 1u << KVM_ARM_VCPU_POWER_OFF;
 	int r = kvm_ioctl(v->fd, KVM_ARM_VCPU_INIT, &init);
-	v->host->last_valid = 0;
-	v->host->fresh = 0;
+	kvm_a64_forget(v, true);
 	if (r == 0 && v->vm->host->init.features[0] & 1u << KVM_ARM_VCPU_SVE && !v->host->finalized)
 		r = choose_sve_length(v);
 	if (r == 0 && v->index >= 16) /* below that, KVM's own value has this Aff0 */
@@ -181,8 +180,7 @@ int kvm_host_enter(struct gyve_bvcpu *v)
 void kvm_host_left(struct gyve_bvcpu *v, bool ok)
 {
 	(void)ok;
-	v->host->last_valid = 0;
-	v->host->fresh = 0;
+	kvm_a64_forget(v, false);
 }
 
 /* --- debug */
@@ -381,8 +379,7 @@ int kvm_host_msr(struct gyve_bvcpu *v, bool write, uint32_t index, uint64_t *val
 
 	if (!write)
 		return kvm_a64_get_one(v, id, val);
-	v->host->last_valid = 0;
-	v->host->fresh = 0;
+	kvm_a64_forget(v, true);
 	return kvm_a64_set_one(v, id, val);
 }
 

@@ -10,30 +10,35 @@ struct one_reg {
 	uint16_t offset, size; /* in struct gyve_a64_regs */
 	uint16_t group;        /* GYVE_REGS_*, any of them */
 	bool readonly;
+	bool fixed; /* for the vCPU's life */
 };
 
 #define CORE(field, member, group_)                                                                \
 	{                                                                                          \
 		KVM_REG_ARM64 | KVM_REG_SIZE_U64 | KVM_REG_ARM_CORE | KVM_REG_ARM_CORE_REG(field), \
-			offsetof(struct gyve_a64_regs, member), 8, group_, false                   \
+			offsetof(struct gyve_a64_regs, member), 8, group_, false, false            \
 	}
 #define CORE32(field, member)                                                                      \
 	{                                                                                          \
 		KVM_REG_ARM64 | KVM_REG_SIZE_U32 | KVM_REG_ARM_CORE | KVM_REG_ARM_CORE_REG(field), \
-			offsetof(struct gyve_a64_regs, member), 4, GYVE_REGS_FP, false             \
+			offsetof(struct gyve_a64_regs, member), 4, GYVE_REGS_FP, false, false      \
 	}
-#define SYS(op0, op1, crn, crm, op2, member)                                                                            \
-	{                                                                                                               \
-		ARM64_SYS_REG(op0, op1, crn, crm, op2), offsetof(struct gyve_a64_regs, member), 8, GYVE_REGS_SYS, false \
+#define SYS(op0, op1, crn, crm, op2, member)                                                                                   \
+	{                                                                                                                      \
+		ARM64_SYS_REG(op0, op1, crn, crm, op2), offsetof(struct gyve_a64_regs, member), 8, GYVE_REGS_SYS, false, false \
 	}
-#define MMU(op0, op1, crn, crm, op2, member)                                                       \
+#define MMU(op0, op1, crn, crm, op2, member, part)                                                 \
 	{                                                                                          \
 		ARM64_SYS_REG(op0, op1, crn, crm, op2), offsetof(struct gyve_a64_regs, member), 8, \
-			GYVE_REGS_SYS | GYVE_REGS_MMU, false                                       \
+			GYVE_REGS_SYS | GYVE_REGS_MMU | (part), false, false                       \
 	}
-#define SYS_RO(op0, op1, crn, crm, op2, member)                                                                        \
-	{                                                                                                              \
-		ARM64_SYS_REG(op0, op1, crn, crm, op2), offsetof(struct gyve_a64_regs, member), 8, GYVE_REGS_SYS, true \
+#define SYS_RO(op0, op1, crn, crm, op2, member)                                                                               \
+	{                                                                                                                     \
+		ARM64_SYS_REG(op0, op1, crn, crm, op2), offsetof(struct gyve_a64_regs, member), 8, GYVE_REGS_SYS, true, false \
+	}
+#define SYS_ID(op0, op1, crn, crm, op2, member)                                                                              \
+	{                                                                                                                    \
+		ARM64_SYS_REG(op0, op1, crn, crm, op2), offsetof(struct gyve_a64_regs, member), 8, GYVE_REGS_SYS, true, true \
 	}
 
 static const struct one_reg rows[] = {
@@ -45,11 +50,11 @@ static const struct one_reg rows[] = {
 	CORE(spsr[0], spsr_el1, GYVE_REGS_SYS),
 	CORE32(fp_regs.fpsr, fpsr),
 	CORE32(fp_regs.fpcr, fpcr),
-	MMU(3, 0, 1, 0, 0, sctlr_el1),
-	MMU(3, 0, 2, 0, 2, tcr_el1),
-	MMU(3, 0, 2, 0, 0, ttbr0_el1),
-	MMU(3, 0, 2, 0, 1, ttbr1_el1),
-	MMU(3, 0, 10, 2, 0, mair_el1),
+	MMU(3, 0, 1, 0, 0, sctlr_el1, GYVE_REGS_XLAT | GYVE_REGS_LOW | GYVE_REGS_HIGH),
+	MMU(3, 0, 2, 0, 2, tcr_el1, GYVE_REGS_LOW | GYVE_REGS_HIGH),
+	MMU(3, 0, 2, 0, 0, ttbr0_el1, GYVE_REGS_LOW),
+	MMU(3, 0, 2, 0, 1, ttbr1_el1, GYVE_REGS_HIGH),
+	MMU(3, 0, 10, 2, 0, mair_el1, 0),
 	SYS(3, 0, 12, 0, 0, vbar_el1),
 	SYS(3, 0, 5, 2, 0, esr_el1),
 	SYS(3, 0, 6, 0, 0, far_el1),
@@ -66,17 +71,17 @@ static const struct one_reg rows[] = {
 	SYS(3, 0, 14, 1, 0, cntkctl_el1),
 	SYS_RO(3, 3, 14, 3, 1, cntv_ctl_el0),  /* writing would move the guest's time */
 	SYS_RO(3, 3, 14, 0, 2, cntv_cval_el0), /* KVM's number for it, not the architecture's */
-	SYS_RO(3, 0, 0, 0, 5, mpidr_el1),
-	SYS_RO(3, 0, 0, 0, 0, midr_el1),
-	SYS_RO(3, 0, 0, 4, 0, id_aa64pfr0_el1),
-	SYS_RO(3, 0, 0, 4, 1, id_aa64pfr1_el1),
-	SYS_RO(3, 0, 0, 5, 0, id_aa64dfr0_el1),
-	SYS_RO(3, 0, 0, 6, 0, id_aa64isar0_el1),
-	SYS_RO(3, 0, 0, 6, 1, id_aa64isar1_el1),
-	{ARM64_SYS_REG(3, 0, 0, 7, 0), offsetof(struct gyve_a64_regs, id_aa64mmfr0_el1), 8, GYVE_REGS_SYS | GYVE_REGS_MMU,
-	 true},
-	SYS_RO(3, 0, 0, 7, 1, id_aa64mmfr1_el1),
-	SYS_RO(3, 0, 0, 7, 2, id_aa64mmfr2_el1),
+	SYS_ID(3, 0, 0, 0, 5, mpidr_el1),
+	SYS_ID(3, 0, 0, 0, 0, midr_el1),
+	SYS_ID(3, 0, 0, 4, 0, id_aa64pfr0_el1),
+	SYS_ID(3, 0, 0, 4, 1, id_aa64pfr1_el1),
+	SYS_ID(3, 0, 0, 5, 0, id_aa64dfr0_el1),
+	SYS_ID(3, 0, 0, 6, 0, id_aa64isar0_el1),
+	SYS_ID(3, 0, 0, 6, 1, id_aa64isar1_el1),
+	{ARM64_SYS_REG(3, 0, 0, 7, 0), offsetof(struct gyve_a64_regs, id_aa64mmfr0_el1), 8,
+	 GYVE_REGS_SYS | GYVE_REGS_MMU | GYVE_REGS_XLAT | GYVE_REGS_LOW | GYVE_REGS_HIGH, true, true},
+	SYS_ID(3, 0, 0, 7, 1, id_aa64mmfr1_el1),
+	SYS_ID(3, 0, 0, 7, 2, id_aa64mmfr2_el1),
 	SYS(3, 0, 1, 2, 0, zcr_el1),
 };
 
@@ -84,14 +89,22 @@ static struct one_reg x_row(unsigned n)
 {
 	return (struct one_reg){KVM_REG_ARM64 | KVM_REG_SIZE_U64 | KVM_REG_ARM_CORE |
 					(KVM_REG_ARM_CORE_REG(regs.regs[0]) + 2 * n),
-				(uint16_t)(offsetof(struct gyve_a64_regs, x) + 8 * n), 8, GYVE_REGS_GPR, false};
+				(uint16_t)(offsetof(struct gyve_a64_regs, x) + 8 * n),
+				8,
+				GYVE_REGS_GPR,
+				false,
+				false};
 }
 
 static struct one_reg v_row(unsigned n)
 {
 	return (struct one_reg){KVM_REG_ARM64 | KVM_REG_SIZE_U128 | KVM_REG_ARM_CORE |
 					(KVM_REG_ARM_CORE_REG(fp_regs.vregs[0]) + 4 * n),
-				(uint16_t)(offsetof(struct gyve_a64_regs, v) + 16 * n), 16, GYVE_REGS_FP, false};
+				(uint16_t)(offsetof(struct gyve_a64_regs, v) + 16 * n),
+				16,
+				GYVE_REGS_FP,
+				false,
+				false};
 }
 
 /* Row n of those that take the place of v_row() where there is SVE: z, p, ffr. KVM moves them in their largest size. */
@@ -136,6 +149,17 @@ static uint64_t fresh_bit(const struct one_reg *row)
 	return any ? UINT64_C(1) << (row - rows) : 0;
 }
 
+void kvm_a64_forget(struct gyve_bvcpu *v, bool all)
+{
+	struct kvm_host_vcpu *h = v->host;
+
+	for (size_t i = 0; i < GYVE_ARRAY_SIZE(rows); i++)
+		h->fixed |= rows[i].fixed ? UINT64_C(1) << i : 0;
+	h->fresh &= all ? 0 : h->fixed;
+	h->fresh_x = 0;
+	h->last_valid = 0;
+}
+
 static int get_row(struct gyve_bvcpu *v, const struct one_reg *row, struct gyve_a64_regs *r)
 {
 	uint8_t *at = (uint8_t *)r + row->offset;
@@ -171,9 +195,72 @@ static int set_row(struct gyve_bvcpu *v, const struct one_reg *row, const struct
 	return kvm_a64_set_one(v, row->id, at);
 }
 
+static int get_x(struct gyve_bvcpu *v, unsigned n, struct gyve_a64_regs *r)
+{
+	struct one_reg row = x_row(n);
+	int res = 0;
+
+	if (v->host->fresh_x & 1u << n)
+		r->x[n] = v->host->last.x[n];
+	else
+		res = get_row(v, &row, r);
+	if (res == 0)
+		v->host->fresh_x |= 1u << n;
+	return res;
+}
+
+static int set_x(struct gyve_bvcpu *v, unsigned n, const struct gyve_a64_regs *r)
+{
+	struct one_reg row = x_row(n);
+
+	if (v->host->fresh_x & 1u << n && r->x[n] == v->host->last.x[n])
+		return 0;
+	int res = set_row(v, &row, r);
+	v->host->fresh_x |= res == 0 ? 1u << n : 0;
+	return res;
+}
+
 static bool uses_sp_el1(const struct gyve_a64_regs *r)
 {
 	return (r->pstate & 0xf) == 5; /* EL1h */
+}
+
+enum { PSTATE_ROW = 1, SP_EL0_ROW, SP_EL1_ROW, SOME_SP = 31 };
+
+/* GYVE_REGS_SOME. The stack pointer in use is one of two rows. */
+static int get_some(struct gyve_bvcpu *v, struct gyve_a64_regs *r)
+{
+	int res = 0;
+
+	for (unsigned n = 0; res == 0 && n < SOME_SP; n++)
+		if (r->some & 1u << n)
+			res = get_x(v, n, r);
+	if (res < 0 || !(r->some & 1u << SOME_SP))
+		return res;
+	struct gyve_a64_regs now;
+	res = get_row(v, &rows[PSTATE_ROW], &now);
+	if (res == 0)
+		res = get_row(v, &rows[uses_sp_el1(&now) ? SP_EL1_ROW : SP_EL0_ROW], &now);
+	if (res == 0)
+		r->sp = uses_sp_el1(&now) ? now.sp_el1 : now.sp_el0;
+	return res;
+}
+
+static int set_some(struct gyve_bvcpu *v, const struct gyve_a64_regs *r)
+{
+	int res = 0;
+
+	for (unsigned n = 0; res == 0 && n < SOME_SP; n++)
+		if (r->some & 1u << n)
+			res = set_x(v, n, r);
+	if (res < 0 || !(r->some & 1u << SOME_SP))
+		return res;
+	struct gyve_a64_regs now;
+	res = get_row(v, &rows[PSTATE_ROW], &now);
+	if (res < 0)
+		return res;
+	now.sp_el0 = now.sp_el1 = v->host->last.sp = r->sp;
+	return set_row(v, &rows[uses_sp_el1(&now) ? SP_EL1_ROW : SP_EL0_ROW], &now);
 }
 
 static int get_vectors(struct gyve_bvcpu *v, struct gyve_a64_regs *r)
@@ -199,10 +286,10 @@ int kvm_host_get_regs(struct gyve_bvcpu *v, unsigned groups, struct gyve_regs *r
 	for (size_t i = 0; res == 0 && i < GYVE_ARRAY_SIZE(rows); i++)
 		if (rows[i].group & groups)
 			res = get_row(v, &rows[i], r);
-	for (unsigned n = 0; res == 0 && (groups & GYVE_REGS_GPR) && n < 31; n++) {
-		struct one_reg row = x_row(n);
-		res = get_row(v, &row, r);
-	}
+	for (unsigned n = 0; res == 0 && (groups & GYVE_REGS_GPR) && n < 31; n++)
+		res = get_x(v, n, r);
+	if (res == 0 && groups & GYVE_REGS_SOME)
+		res = get_some(v, r);
 	if (res == 0 && groups & GYVE_REGS_FP)
 		res = get_vectors(v, r);
 	if (res < 0)
@@ -232,10 +319,10 @@ int kvm_host_set_regs(struct gyve_bvcpu *v, unsigned groups, const struct gyve_r
 	for (size_t i = 0; res == 0 && i < GYVE_ARRAY_SIZE(rows); i++)
 		if (rows[i].group & groups)
 			res = set_row(v, &rows[i], &r);
-	for (unsigned n = 0; res == 0 && (groups & GYVE_REGS_GPR) && n < 31; n++) {
-		struct one_reg row = x_row(n);
-		res = set_row(v, &row, &r);
-	}
+	for (unsigned n = 0; res == 0 && (groups & GYVE_REGS_GPR) && n < 31; n++)
+		res = set_x(v, n, &r);
+	if (res == 0 && groups & GYVE_REGS_SOME)
+		res = set_some(v, &r);
 	unsigned nvectors = groups & GYVE_REGS_FP ? (sve ? SVE_ROWS : 32) : 0;
 	for (unsigned n = 0; res == 0 && n < nvectors; n++) {
 		struct one_reg row = sve ? sve_row(n) : v_row(n);

@@ -122,7 +122,7 @@ int kvm_host_vm_init(struct gyve_bvm *vm, struct gyve_err *err)
 	int xsave2 = kvm_check(vm, KVM_CAP_XSAVE2);
 	vm->host->xsave_size =
 		xsave2 > (int)sizeof(struct kvm_xsave) ? ((size_t)xsave2 + 63) & ~63ul : sizeof(struct kvm_xsave);
-	vm->host->sync_regs = kvm_check(vm, KVM_CAP_SYNC_REGS) & KVM_SYNC_X86_REGS;
+	vm->host->sync_regs = (uint64_t)kvm_check(vm, KVM_CAP_SYNC_REGS) & (KVM_SYNC_X86_REGS | KVM_SYNC_X86_SREGS);
 	int exits = vm->cfg.cpu_pm ? kvm_check(vm, KVM_CAP_X86_DISABLE_EXITS) : 0;
 	if (vm->cfg.cpu_pm && (!exits || kvm_enable(vm, KVM_CAP_X86_DISABLE_EXITS, (uint64_t)exits) < 0))
 		gyve_log(GYVE_LOG_WARN, GYVE_LOG_KVM,
@@ -161,8 +161,6 @@ int kvm_host_vcpu_init(struct gyve_bvcpu *v, struct gyve_err *err)
 	kvm_ioctl(v->fd, KVM_SET_MSRS, &misc);
 	if (v->vm->cfg.irqchip)
 		kvm_ioctl(v->fd, KVM_SET_MP_STATE, &mp);
-	if (v->vm->host->sync_regs)
-		v->run->kvm_valid_regs = KVM_SYNC_X86_REGS;
 	if (v->index == 0 && (r = kvm_ioctl(v->fd, KVM_GET_TSC_KHZ, NULL)) > 0)
 		v->vm->caps.tsc_khz = (uint32_t)r;
 	r = kvm_x86_save_initial(v);
@@ -178,7 +176,8 @@ void kvm_host_vcpu_deinit(struct gyve_bvcpu *v)
 
 void kvm_host_left(struct gyve_bvcpu *v, bool ok)
 {
-	v->host->fresh = v->vm->host->sync_regs && ok;
+	v->host->fresh = v->run->kvm_valid_regs & KVM_SYNC_X86_REGS && ok;
+	v->host->fresh_sregs = v->run->kvm_valid_regs & KVM_SYNC_X86_SREGS && ok;
 }
 
 /* --- debug */
@@ -195,6 +194,12 @@ int kvm_host_set_debug(struct gyve_bvcpu *v, const struct gyve_debug *dbg)
 {
 	struct kvm_guest_debug g = {0};
 
+	if (dbg->step && v->run->kvm_dirty_regs & KVM_SYNC_X86_REGS) { /* KVM steps from the pc that it has now, and no other */
+		int r = kvm_ioctl(v->fd, KVM_SET_REGS, &v->run->s.regs.regs);
+		if (r < 0)
+			return r;
+		v->run->kvm_dirty_regs &= ~(uint64_t)KVM_SYNC_X86_REGS;
+	}
 	if (dbg->sw_bp)
 		g.control |= KVM_GUESTDBG_USE_SW_BP;
 	if (dbg->step)
@@ -257,6 +262,10 @@ static int deliver_bp(struct gyve_bvcpu *v)
 
 int kvm_host_enter(struct gyve_bvcpu *v)
 {
+	uint64_t sync = KVM_SYNC_X86_REGS | (v->host->sregs_asked ? KVM_SYNC_X86_SREGS : 0);
+
+	v->run->kvm_valid_regs = sync & v->vm->host->sync_regs;
+	v->host->sregs_asked = false;
 	/* kicked: this entry will not get far, and the exception would be queued when registers are set */
 	if (!v->host->bp_owed || __atomic_load_n(&v->kicked, __ATOMIC_SEQ_CST))
 		return 0;

@@ -5,17 +5,19 @@
 #include "kvm_host.h"
 
 struct kvm_host_vm {
-	struct kvm_cpuid2 *cpuid;                  /**< as vCPU 0 gets it */
-	size_t xsave_size;                         /**< bytes KVM_GET_XSAVE2 writes, 4096 with KVM_GET_XSAVE */
-	uint16_t xsave_at[10];                     /**< where a component begins in the standard format */
-	uint32_t xsave_used;                       /**< bytes of the standard format the guest can use */
-	bool sync_regs;                            /**< general registers come and go through kvm_run */
+	struct kvm_cpuid2 *cpuid; /**< as vCPU 0 gets it */
+	size_t xsave_size;        /**< bytes KVM_GET_XSAVE2 writes, 4096 with KVM_GET_XSAVE */
+	uint16_t xsave_at[10];    /**< where a component begins in the standard format */
+	uint32_t xsave_used;      /**< bytes of the standard format the guest can use */
+	uint64_t sync_regs;       /**< KVM_SYNC_X86_*: general registers come and go, system registers come through kvm_run */
 	struct kvm_irqchip chips[KVM_NR_IRQCHIPS]; /**< as created, with cfg.irqchip */
 	struct kvm_pit_state2 pit;                 /**< as created, with cfg.pit */
 };
 
 struct kvm_host_vcpu {
 	bool fresh;       /**< kvm_run's copy of the general registers is current */
+	bool fresh_sregs; /**< so is that of the system registers */
+	bool sregs_asked; /**< since the last entry: then the next exit brings them */
 	bool bp_owed;     /**< the guest's own #BP, to be delivered at the next entry if rip is still bp_pc */
 	bool bp_emulated; /**< ... which KVM met while emulating: it does not know the INT3's length */
 	uint64_t bp_pc;

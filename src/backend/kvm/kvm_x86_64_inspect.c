@@ -15,7 +15,9 @@ int kvm_host_msr(struct gyve_bvcpu *v, bool write, uint32_t index, uint64_t *val
 
 	if (n != 1)
 		return n < 0 ? n : write ? -EINVAL : -ENOENT;
-	if (!write)
+	if (write)
+		v->host->fresh_sregs = false; /* EFER and segment bases are in them */
+	else
 		*val = m.entry.data;
 	return 0;
 }

@@ -158,8 +158,13 @@ int kvm_host_tsc(struct gyve_bvcpu *v, uint64_t *ret)
 static int get_sregs(struct gyve_bvcpu *v, struct gyve_x86_regs *r)
 {
 	struct kvm_sregs k;
-	int res = kvm_ioctl(v->fd, KVM_GET_SREGS, &k);
+	int res = 0;
 
+	v->host->sregs_asked = true;
+	if (v->host->fresh_sregs)
+		k = v->run->s.regs.sregs;
+	else
+		res = kvm_ioctl(v->fd, KVM_GET_SREGS, &k);
 	if (res < 0)
 		return res;
 	for (unsigned i = 0; i < GYVE_NSEG; i++)
@@ -207,6 +212,7 @@ static int set_sys(struct gyve_bvcpu *v, const struct gyve_x86_regs *r)
 	k.cr8 = r->cr8;
 	k.efer = r->efer;
 	k.apic_base = r->apic_base;
+	v->host->fresh_sregs = false;
 	res = kvm_ioctl(v->fd, KVM_SET_SREGS, &k);
 	if (res == 0)
 		set_msrs(v, r);

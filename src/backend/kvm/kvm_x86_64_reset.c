@@ -136,7 +136,7 @@ int kvm_host_reset(struct gyve_bvcpu *v)
 	struct kvm_mp_state mp = {.mp_state = kvm_x86_mp_state(v)};
 	int r;
 
-	v->host->fresh = v->host->bp_owed = false;
+	v->host->fresh = v->host->fresh_sregs = v->host->bp_owed = false;
 	v->run->kvm_dirty_regs = 0;
 	if (v->index == 0 && v->vm->cfg.irqchip && (r = restore_irqchip(v->vm)) < 0)
 		return r;
