@@ -473,10 +473,11 @@ void page_lift(struct gyve_vcpu *v)
 
 void page_lower(struct gyve_vcpu *v)
 {
-	if (v->skip)
-		bp_lower(v->vm);
-	v->skip = v->skip_watch = false;
-	if (v->lift)
-		lift(v->vm, false);
-	v->lift = false;
+	if (v->alone) { /* else it has lifted nothing yet, and what is lifted is another's */
+		if (v->skip)
+			bp_lower(v->vm);
+		if (v->lift)
+			lift(v->vm, false);
+	}
+	v->skip = v->skip_watch = v->lift = false;
 }

@@ -286,6 +286,8 @@ struct gyve_stop run_told(struct gyve_vcpu *v)
 	struct gyve_stop stop = v->hit;
 
 	v->hit.kind = GYVE_STOP_NONE;
+	if ((stop.kind == GYVE_STOP_PAUSE || stop.kind == GYVE_STOP_INTERRUPT) && v->told && v->told_pc == stop.pc)
+		return stop; /* it came before the step: the breakpoint is still told */
 	v->told = is_break(stop.kind);
 	/* aarch64: the access is still to come */
 	v->told_watch =

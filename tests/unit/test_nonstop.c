@@ -157,6 +157,33 @@ static void test_every_pass_is_told(void **state)
 	end(g);
 }
 
+/* Told to stop while some are about to step over the breakpoint and one does so, alone: that one's step is left as it is. */
+static void test_stop_among_steps(void **state)
+{
+	(void)state;
+	struct guest *g = start_nonstop(4, loop_code, sizeof(loop_code));
+	unsigned total = 0;
+	assert_int_equal(gyve_bp_insert(g->vm, GYVE_POINT_SW, BASE + 7, 1, NULL), 0);
+	for (int i = 0; i < 300; i++) {
+		act_all(g, GYVE_ACT_CONT);
+		for (int k = 0; k < i % 4; k++)
+			total += next_stop(g).kind == GYVE_STOP_SW_BP;
+		act_all(g, GYVE_ACT_STOP);
+		struct gyve_stop s;
+		for (bool all = false; !all || gyve_run_take_stop(g->vm, &s);) {
+			if (!all)
+				s = next_stop(g);
+			total += s.kind == GYVE_STOP_SW_BP;
+			all = true;
+			for (unsigned c = 0; c < 4; c++)
+				all &= gyve_vcpu_stopped(g->vm, c);
+		}
+		unsigned ahead = (byte_at(g, DATA) - total) & 0xff;
+		assert_true(ahead <= 4);
+	}
+	end(g);
+}
+
 static void test_halted(void **state)
 {
 	static const uint8_t halt[] = {0xf4};
@@ -256,6 +283,7 @@ int main(void)
 		BOTH(test_one_stops),
 		BOTH(test_points_while_running),
 		BOTH(test_every_pass_is_told),
+		BOTH(test_stop_among_steps),
 		BOTH(test_halted),
 		BOTH(test_stop_of_all),
 		BOTH(test_back_to_all_stop),
