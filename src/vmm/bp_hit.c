@@ -81,22 +81,29 @@ bool bp_at(struct gyve_vcpu *v, gyve_gva_t pc)
 	return at;
 }
 
-bool bp_stops_at(struct gyve_vcpu *v, gyve_gva_t pc)
+bool bp_still_hit(struct gyve_vcpu *v, struct gyve_stop *hit)
 {
 	struct gyve_vm *vm = v->vm;
+	enum gyve_stop_kind kind = GYVE_STOP_SW_BP, was = hit->kind;
 	bool any = false, stops = false;
 
 	pthread_mutex_lock(&vm->book_lock);
 	const struct point *p;
 	size_t at = SIZE_MAX;
-	while ((p = point_at(vm, pc, &at)) != NULL) {
+	while ((p = point_at(vm, hit->pc, &at)) != NULL) {
 		if (point_is_watch(p->kind))
 			continue;
 		any = true;
-		if (space_current(v, &p->in, pc))
-			stops |= (p->owners & POINT_USER && !p->cmds) || p->owners & (POINT_CATCH | POINT_LIBRARY);
+		if (!space_current(v, &p->in, hit->pc) ||
+		    !((p->owners & POINT_USER && !p->cmds) || p->owners & (POINT_CATCH | POINT_LIBRARY)))
+			continue;
+		if (!stops || stop_kind(p->kind) == was)
+			kind = stop_kind(p->kind);
+		stops = true;
 	}
-	stops = stops || (!any && planted(v, pc) && !bp_only_spaced(v, pc));
+	stops = stops || (!any && planted(v, hit->pc) && !bp_only_spaced(v, hit->pc));
+	if (stops)
+		set_stop(v, hit, kind, hit->addr);
 	pthread_mutex_unlock(&vm->book_lock);
 	return stops;
 }

@@ -538,7 +538,7 @@ void gyve_run_kill(struct gyve_vm *vm, int code)
 	pthread_mutex_unlock(&vm->lock);
 }
 
-/* Points may have been removed and registers changed since. */
+/* Points may have been removed, or be another's by now, and registers changed since. */
 bool run_still_true(struct gyve_vcpu *v)
 {
 	switch (v->hit.kind) {
@@ -546,7 +546,7 @@ bool run_still_true(struct gyve_vcpu *v)
 	case GYVE_STOP_HW_BP:
 	case GYVE_STOP_CATCH:
 	case GYVE_STOP_LIBRARY:
-		return vcpu_pc(v) == v->hit.pc && bp_stops_at(v, v->hit.pc);
+		return vcpu_pc(v) == v->hit.pc && bp_still_hit(v, &v->hit);
 	case GYVE_STOP_WATCH:
 	case GYVE_STOP_RWATCH:
 	case GYVE_STOP_AWATCH:

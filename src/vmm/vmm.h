@@ -297,8 +297,8 @@ void call_clear(struct gyve_vm *vm);
 bool bp_step_hit(struct gyve_vcpu *v, struct gyve_stop *stop);
 /** Is there an execution breakpoint of any kind for pc as v sees it? */
 bool bp_at(struct gyve_vcpu *v, gyve_gva_t pc);
-/** Is there one that stops, now that a stop there is to be told? */
-bool bp_stops_at(struct gyve_vcpu *v, gyve_gva_t pc);
+/** Is there one that stops, now that this hit of v, which waited, is to be told? *hit becomes what it is by now. */
+bool bp_still_hit(struct gyve_vcpu *v, struct gyve_stop *hit);
 /** Is a watchpoint on addr that stops with kind still wanted? */
 bool bp_watches(struct gyve_vm *vm, enum gyve_stop_kind kind, gyve_gva_t addr);
 /** Are there bytes at what pc is for v, all of them for points of address spaces? */

@@ -99,6 +99,13 @@ static void test_library(void **state)
 		struct gyve_stop s = go(g, GYVE_ACT_CONT, -1);
 		assert_int_equal(s.kind, s.pc == BASE + 7 ? GYVE_STOP_SW_BP : GYVE_STOP_LIBRARY);
 	}
+	/* a hit of another vCPU that waited meanwhile is told as what it is by then */
+	for (int i = 0; i < 100; i++) {
+		assert_int_equal(gyve_vm_library_at(g->vm, at, i % 2 ? 2 : 0, &err), 0);
+		struct gyve_stop s = go(g, GYVE_ACT_CONT, -1);
+		assert_true(s.pc == BASE + 7 || i % 2);
+		assert_int_equal(s.kind, i % 2 ? GYVE_STOP_LIBRARY : GYVE_STOP_SW_BP);
+	}
 	gyve_bp_clear(g->vm);
 	assert_int_equal(raw_at(g, BASE + 7), 0x90);
 	assert_int_equal(raw_at(g, BASE + 8), 0xeb);
