@@ -42,6 +42,7 @@ package_table() {
 		aarch64-host  cmd  flock                                  util-linux
 		svm-host      cmd  qemu-system-x86_64                     qemu-system-x86
 		svm-host      cmd  cpio                                   cpio
+		svm-host      cmd  lz4                                    lz4
 		svm-host      cmd  flock                                  util-linux
 		x86_64-host   cmd  bochs                                  bochs
 		x86_64-host   file /usr/share/bochs/BIOS-bochs-latest     bochsbios

@@ -34,7 +34,7 @@ linux_run() {
 	cat >"$T/lines"
 	head -c 65536 /dev/zero >"$T/disk"
 	printf 'first sector' | dd of="$T/disk" conv=notrunc status=none
-	"$here/../hosts/run" "$MACHINE" --memory 1024 --timeout 170 --copy "$GYVE:/bin/gyve" --copy "$linux_base/vmlinuz:/guest/vmlinuz" \
+	"$here/../hosts/run" "$MACHINE" --memory 1024 --timeout 170 --copy "$GYVE:/bin/gyve" --copy "${linux_kernel:-$linux_base/vmlinuz}:/guest/vmlinuz" \
 		--copy "$T/initrd:/guest/initrd" --copy "$T/lines:/guest/lines" --copy "$T/disk:/guest/disk" \
 		--copy "$here/linux_rows.sh:/guest/rows" --fetch "/guest/disk:$T/disk" -- sh /guest/rows "$@" >"$T/gyve.out" 2>"$T/gyve.err" ||
 		fail "the emulated host: $(tail -n 1 "$T/gyve.err")"

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # Debian's x86_64 kernel, the one the emulated host runs itself, as a guest.
-only_machine_tests svm linux_x86_boot linux_x86_self_unpack linux_x86_virtio linux_x86_net linux_x86_serial linux_x86_panic linux_x86_gdb_panic linux_x86_gdb_kaslr
+only_machine_tests svm linux_x86_boot linux_x86_pvh linux_x86_self_unpack linux_x86_virtio linux_x86_net linux_x86_serial linux_x86_panic linux_x86_gdb_panic linux_x86_gdb_kaslr
 only_machine_tests x86_64 linux_x86_first_instruction
 
 . "$here/linux_lib.sh"
@@ -22,6 +22,37 @@ test_linux_x86_boot() {
 	[ -n "$slide" ] && [ "$slide" != 0 ] || fail "the kernel was not moved"
 	[ "$text" = "$(printf %x $((0xffffffff81000000 + 0x$slide)))" ] || fail "the kernel, moved by $slide, says it is at $text"
 	! grep -q 'ACPI.*Error' "$T/gyve.out" || fail "the kernel does not like its ACPI tables: $(grep -m 1 'ACPI.*Error' "$T/gyve.out")"
+}
+
+# The ELF file inside a bzImage ($1), unpacked: payload_offset and payload_length of its header say where.
+linux_x86_elf() {
+	local sects off len tool
+	read -r sects off len < <(od -An -tu1 -j 497 -N 1 "$1" | tr -d '\n'; od -An -tu4 -j 584 -N 8 "$1")
+	off=$(((sects + 1) * 512 + off))
+	case $(od -An -tx1 -j $off -N 4 "$1" | tr -d ' ') in
+	02214c18) tool=lz4 ;;
+	fd377a58) tool=xz ;;
+	28b52ffd) tool=zstd ;;
+	1f8b*) tool=gzip ;;
+	*) skip "the kernel of the emulated host is packed in a way not known here" ;;
+	esac
+	command -v $tool >/dev/null || skip "$tool is not installed"
+	# its last word is the length unpacked
+	tail -c +$((off + 1)) "$1" | head -c $((len - 4)) | $tool -dc >"$T/vmlinux" 2>"$T/unpack.err" ||
+		fail "the kernel cannot be unpacked: $(cat "$T/unpack.err")"
+}
+
+# vmlinux, entered at its PVH note.
+limit_linux_x86_pvh=90
+test_linux_x86_pvh() {
+	linux_files
+	linux_x86_elf "$linux_base/vmlinuz"
+	linux_kernel=$T/vmlinux
+	linux_run 0 -m 256MiB -c 2 --append 'console=ttyS0 nokaslr rdinit=/init' <<-'IN'
+		find /proc/kallsyms T _text
+		poweroff
+	IN
+	linux_says 'Linux version ' 'Booting paravirtualized kernel on KVM' 'init: up with 2 CPUs' '^ffffffff81000000 T _text' 'reboot: Power down'
 }
 
 # It moves itself, to where gyve does not know.
