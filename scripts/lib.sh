@@ -27,6 +27,7 @@ package_table() {
 		build  pc   libarchive           libarchive-dev
 		build  hdr  slirp/libslirp.h     libslirp-dev
 		gdb    cmd  gdb-multiarch|gdb    gdb-multiarch
+		check  cmd  gdb-multiarch        gdb-multiarch
 		check  pc   cmocka               libcmocka-dev
 		check  cmd  clang                clang
 		check  cmd  clang-format         clang-format

@@ -10,7 +10,7 @@ guest_args=() # what follows IMAGE on gyve's command line
 cannot_run_at_all() {
 	local gyve=$1
 	if [ -n "$MACHINE" ]; then
-		[ -n "$GDB" ] || echo "no gdb is installed"
+		gdb_knows_machine || echo "no gdb for $(machine_arch) is installed (gdb-multiarch)"
 	elif [ "$(uname -m)" != x86_64 ]; then
 		echo "the sample kernels are for x86_64 hosts"
 	elif [ -z "$GDB" ]; then
@@ -22,6 +22,12 @@ cannot_run_at_all() {
 	elif ! [ -r /dev/kvm -a -w /dev/kvm ]; then
 		echo "no permission on /dev/kvm"
 	fi
+}
+
+gdb_knows_machine() {
+	local arch=i386:x86-64
+	[ "$MACHINE" != aarch64 ] || arch=aarch64
+	[ -n "$GDB" ] && "$GDB" -nx -batch -ex "set architecture $arch" >/dev/null 2>&1
 }
 
 fail() {
