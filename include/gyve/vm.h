@@ -74,6 +74,8 @@ enum gyve_break_strategy {
 	GYVE_BREAK_INTERNAL_ERROR, /**< a planted instruction leaves as a failed emulation */
 	GYVE_BREAK_DEBUG_REGISTER, /**< while there are any, then by stepping */
 	GYVE_BREAK_STEP,           /**< every vCPU steps, and its pc is compared */
+	GYVE_BREAK_UNSEEN, /**< debug registers while nothing else needs them, so that the guest's code stays as it is, then as
+			      AUTO. What AUTO means for guests that patch their own code: Linux */
 };
 /** How watchpoints are done; AUTO: each by the first that is possible for it. */
 enum gyve_watch_strategy {

@@ -193,6 +193,7 @@ int opt_break_strategy(struct gyve_opts *o, const char *value, struct gyve_err *
 					    [GYVE_BREAK_INTERNAL_ERROR] = "internal-error",
 					    [GYVE_BREAK_DEBUG_REGISTER] = "debug-register",
 					    [GYVE_BREAK_STEP] = "step",
+					    [GYVE_BREAK_UNSEEN] = "unseen",
 					    NULL};
 	int i = choose(names, value, err);
 

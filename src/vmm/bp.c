@@ -16,7 +16,7 @@
 
 enum { WATCH_MAX = 16 << 20 };
 
-static void changed(struct gyve_vm *vm)
+void bp_changed(struct gyve_vm *vm)
 {
 	__atomic_fetch_add(&vm->book_gen, 1, __ATOMIC_RELEASE);
 }
@@ -62,7 +62,7 @@ void bp_unplant(struct gyve_vm *vm, struct point *p)
 	if (p->state != POINT_BYTES)
 		return;
 	unplant(vm, p);
-	changed(vm);
+	bp_changed(vm);
 }
 
 static bool plant_point(struct gyve_vm *vm, struct point *p, gyve_gpa_t gpa, bool by_layout)
@@ -77,7 +77,7 @@ static bool plant_point(struct gyve_vm *vm, struct point *p, gyve_gpa_t gpa, boo
 	p->state = POINT_BYTES;
 	p->gpa = gpa;
 	p->by_layout = by_layout;
-	changed(vm);
+	bp_changed(vm);
 	return true;
 }
 
@@ -87,7 +87,7 @@ bool bp_plant(struct gyve_vm *vm, struct point *p, gyve_gpa_t gpa)
 }
 
 /* Plant p as well as v's present state allows. */
-static bool try_plant(struct gyve_vcpu *v, struct point *p)
+static bool try_plant(struct gyve_vcpu *v, struct point *p, bool all_stand)
 {
 	gyve_gpa_t gpa;
 
@@ -95,16 +95,16 @@ static bool try_plant(struct gyve_vcpu *v, struct point *p)
 		return space_walk(v, &p->in, p->gva, &gpa) && gyve_memmap_ptr(&v->vm->map, gpa, 1) &&
 		       plant_point(v->vm, p, gpa, false);
 	if (bp_walk(v, p->gva, &gpa))
-		return plant_point(v->vm, p, gpa, false);
+		return unseen_take(v, p, all_stand) || plant_point(v->vm, p, gpa, false);
 	return p->state == POINT_PENDING && lookup_layout(v, p->gva, &gpa) && plant_point(v->vm, p, gpa, true);
 }
 
 static void try_plant_any(struct gyve_vm *vm, struct gyve_vcpu *v, struct point *p)
 {
 	if (v)
-		try_plant(v, p);
+		try_plant(v, p, v->alone || vm->ncpus == 1);
 	for (unsigned i = 0; !v && i < vm->ncpus; i++)
-		if (try_plant(&vm->cpus[i], p))
+		if (try_plant(&vm->cpus[i], p, true))
 			return;
 }
 
@@ -155,7 +155,7 @@ void bp_forget_plants(struct gyve_vm *vm)
 	for (size_t i = 0; i < vm->npoints; i++)
 		if (vm->points[i].state == POINT_BYTES)
 			vm->points[i].state = POINT_PENDING;
-	changed(vm);
+	bp_changed(vm);
 	bp_count(vm);
 	pthread_mutex_unlock(&vm->book_lock);
 }
@@ -194,10 +194,20 @@ static struct point *find(struct gyve_vm *vm, enum gyve_point_kind kind, gyve_gv
 	return NULL;
 }
 
+static int give_registers(struct gyve_vm *vm, struct point *p, struct gyve_err *err)
+{
+	int r;
+
+	do
+		r = point_give_registers(vm, p, err);
+	while (r == -ENOSPC && unseen_yield(vm));
+	return r;
+}
+
 static int place_hardware(struct gyve_vm *vm, struct point *p, struct gyve_err *err)
 {
 	if (strategy_registers(vm))
-		return point_give_registers(vm, p, err);
+		return give_registers(vm, p, err);
 	p->why = "execute breakpoints in debug registers do not fire here";
 	p->state = POINT_SOFT;
 	return 0;
@@ -228,7 +238,7 @@ static int place_watch(struct gyve_vm *vm, struct point *p, struct gyve_err *err
 	if (!p->len || p->len > WATCH_MAX || p->gva + p->len < p->gva)
 		return gyve_err_set(err, -EINVAL, "a watchpoint covers 1 to %u bytes", WATCH_MAX);
 	if (strategy_watch(vm, GYVE_WATCH_DEBUG_REGISTER)) {
-		int r = point_give_registers(vm, p, err);
+		int r = give_registers(vm, p, err);
 		if (r == 0 || vm->opt.watch_strategy == GYVE_WATCH_DEBUG_REGISTER)
 			return r;
 	}
@@ -295,7 +305,7 @@ int gyve_bp_insert(struct gyve_vm *vm, enum gyve_point_kind kind, gyve_gva_t gva
 	pthread_mutex_lock(&vm->book_lock);
 	p.in = space_for(vm, gva);
 	int r = insert(vm, NULL, &p, err);
-	changed(vm);
+	bp_changed(vm);
 	bp_count(vm);
 	pthread_mutex_unlock(&vm->book_lock);
 	run_change_end(vm, held);
@@ -315,7 +325,7 @@ static void drop(struct gyve_vm *vm, struct point *p)
 		*p = vm->points[last];
 		addr_index_move(&vm->points_at, p->gva, last, pos);
 	}
-	changed(vm);
+	bp_changed(vm);
 	bp_count(vm);
 }
 
@@ -324,7 +334,7 @@ int bp_own(struct gyve_vm *vm, struct gyve_vcpu *v, gyve_gva_t gva, unsigned own
 	struct point p = {.kind = GYVE_POINT_SW, .gva = gva, .len = 1, .state = POINT_PENDING, .owners = owner};
 	int r = insert(vm, v, &p, NULL);
 
-	changed(vm);
+	bp_changed(vm);
 	bp_count(vm);
 	return r;
 }

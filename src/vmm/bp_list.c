@@ -39,7 +39,10 @@ static void describe(const struct gyve_vm *vm, const struct point *p, char *buf,
 		snprintf(buf, size, "planted at gpa 0x%" PRIx64 "%s", p->gpa, p->by_layout ? " (where the loader put it)" : "");
 		break;
 	case POINT_DEBUG_REG:
-		snprintf(buf, size, "in %u debug register(s), %" PRIu64 " byte(s)", point_slots_of(vm, p), p->len);
+		if (p->yields)
+			snprintf(buf, size, "in a debug register: the guest's code stays as it is");
+		else
+			snprintf(buf, size, "in %u debug register(s), %" PRIu64 " byte(s)", point_slots_of(vm, p), p->len);
 		break;
 	case POINT_SOFT:
 		if (point_is_watch(p->kind))

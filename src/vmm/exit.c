@@ -243,12 +243,26 @@ static enum exit_result handle_interrupted(struct gyve_vcpu *v, struct gyve_stop
 	return EXIT_AGAIN;
 }
 
+static void sync_points(struct gyve_vcpu *v)
+{
+	bool alone = v->alone;
+
+	bp_sync(v->vm, v);
+	if (!v->wants_alone)
+		return;
+	v->wants_alone = false;
+	alone_begin(v);
+	bp_sync(v->vm, v);
+	if (!alone)
+		alone_end(v);
+}
+
 enum exit_result exit_handle(struct gyve_vcpu *v, struct gyve_exit *e, bool stepping, struct gyve_stop *stop)
 {
 	if (v->vm->catch_mask)
 		catch_sync(v);
 	if (__atomic_load_n(&v->vm->nplants, __ATOMIC_RELAXED) || __atomic_load_n(&v->vm->npending, __ATOMIC_RELAXED))
-		bp_sync(v->vm, v);
+		sync_points(v);
 	switch (e->kind) {
 	case GYVE_EXIT_INTR:
 		return handle_interrupted(v, stop);

@@ -135,13 +135,26 @@ static int refuse_slots(struct gyve_vm *vm, bool watch, unsigned total, struct g
 			    text);
 }
 
-int point_give_registers(struct gyve_vm *vm, struct point *p, struct gyve_err *err)
+static unsigned slots_used(const struct gyve_vm *vm, bool watch)
 {
-	bool watch = point_is_watch(p->kind);
-	unsigned total = slots_total(vm, watch), used = 0;
+	unsigned used = 0;
 
 	for (size_t i = 0; i < vm->npoints; i++)
 		used += same_registers(vm, watch, &vm->points[i]) ? point_slots_of(vm, &vm->points[i]) : 0;
+	return used;
+}
+
+unsigned point_registers_left(const struct gyve_vm *vm)
+{
+	unsigned total = slots_total(vm, false), used = slots_used(vm, false);
+	return used < total ? total - used : 0;
+}
+
+int point_give_registers(struct gyve_vm *vm, struct point *p, struct gyve_err *err)
+{
+	bool watch = point_is_watch(p->kind);
+	unsigned total = slots_total(vm, watch), used = slots_used(vm, watch);
+
 	p->state = POINT_DEBUG_REG;
 	return used + point_slots_of(vm, p) > total ? refuse_slots(vm, watch, total, err) : 0;
 }

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 static const struct gyve_host_caps *probed(struct gyve_vm *vm)
 {
@@ -23,6 +24,7 @@ static const char *cannot_break(const struct gyve_host_caps *c, enum gyve_break_
 	case GYVE_BREAK_INTERNAL_ERROR:
 		return c->sw_bp_is_internal_error ? NULL : "a breakpoint instruction is no failed emulation here";
 	case GYVE_BREAK_DEBUG_REGISTER:
+	case GYVE_BREAK_UNSEEN:
 		return c->hw_bps && !c->no_hw_bp ? NULL : "execute breakpoints in debug registers do not fire here";
 	default:
 		return NULL;
@@ -45,7 +47,8 @@ static const char *const break_names[] = {[GYVE_BREAK_AUTO] = "auto",
 					  [GYVE_BREAK_NATIVE] = "native",
 					  [GYVE_BREAK_INTERNAL_ERROR] = "internal-error",
 					  [GYVE_BREAK_DEBUG_REGISTER] = "debug-register",
-					  [GYVE_BREAK_STEP] = "step"};
+					  [GYVE_BREAK_STEP] = "step",
+					  [GYVE_BREAK_UNSEEN] = "unseen"};
 static const char *const watch_names[] = {[GYVE_WATCH_AUTO] = "auto",
 					  [GYVE_WATCH_DEBUG_REGISTER] = "debug-register",
 					  [GYVE_WATCH_PAGE] = "page",
@@ -65,12 +68,22 @@ int strategy_check(struct gyve_vm *vm, struct gyve_err *err)
 
 enum gyve_break_strategy strategy_break(struct gyve_vm *vm)
 {
+	enum gyve_break_strategy asked = vm->opt.break_strategy;
 	const struct gyve_host_caps *c = probed(vm);
 
-	for (enum gyve_break_strategy how = GYVE_BREAK_NATIVE; vm->opt.break_strategy == GYVE_BREAK_AUTO; how++)
+	for (enum gyve_break_strategy how = GYVE_BREAK_NATIVE; asked == GYVE_BREAK_AUTO || asked == GYVE_BREAK_UNSEEN; how++)
 		if (!cannot_break(c, how))
 			return how;
-	return vm->opt.break_strategy;
+	return asked;
+}
+
+bool strategy_unseen(struct gyve_vm *vm)
+{
+	enum gyve_break_strategy asked = vm->opt.break_strategy;
+	bool patches_itself = strcmp(vm->platform->name, "linux") == 0;
+
+	return (asked == GYVE_BREAK_UNSEEN || (asked == GYVE_BREAK_AUTO && patches_itself)) &&
+	       strategy_break(vm) <= GYVE_BREAK_INTERNAL_ERROR && !cannot_break(probed(vm), GYVE_BREAK_DEBUG_REGISTER);
 }
 
 bool strategy_registers(struct gyve_vm *vm)
@@ -93,14 +106,17 @@ void strategy_list(struct gyve_vm *vm, void (*cb)(void *ctx, const char *line), 
 	const char *why = NULL;
 	char line[256];
 
-	if (vm->opt.break_strategy != GYVE_BREAK_AUTO)
+	if (strategy_unseen(vm))
+		cb(ctx, "software breakpoints in debug registers while one is left: the guest's code stays as it is");
+	if (vm->opt.break_strategy != GYVE_BREAK_AUTO && vm->opt.break_strategy != GYVE_BREAK_UNSEEN)
 		why = "chosen by --break-strategy";
 	else if (b > GYVE_BREAK_INTERNAL_ERROR)
 		why = cannot_break(c, b - 1 == GYVE_BREAK_INTERNAL_ERROR ? GYVE_BREAK_NATIVE : b - 1);
 	else
 		why = b == GYVE_BREAK_NATIVE ? "a breakpoint instruction leaves the guest as a debug exit here"
 					     : cannot_break(c, GYVE_BREAK_NATIVE);
-	snprintf(line, sizeof(line), "software breakpoints by %s: %s", break_names[b], why);
+	snprintf(line, sizeof(line), "%s by %s: %s", strategy_unseen(vm) ? "others" : "software breakpoints", break_names[b],
+		 why);
 	cb(ctx, line);
 	while (w < GYVE_WATCH_STEP && !strategy_watch(vm, w))
 		w++;

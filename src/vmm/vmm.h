@@ -97,11 +97,12 @@ struct gyve_vcpu {
 	struct a64_lent lent;                /**< what the step under way has borrowed; bits 0: nothing */
 	gyve_gva_t unit_ends[A64_UNIT_ENDS]; /**< where the exclusive access under way as one step ends */
 	unsigned nunit_ends;
-	bool lift;       /**< the instruction at pc is to be stepped with the watched pages as they are without watching */
-	bool skip;       /**< with lift: and without the breakpoint there, whose condition is false */
-	bool skip_watch; /**< with skip: and without watchpoints, one of which fires before the access, in another's space */
-	bool device;     /**< the last exit was an access to a device */
-	bool done_watch; /**< the watch hit to be told was found behind its access, also on aarch64 */
+	bool lift;        /**< the instruction at pc is to be stepped with the watched pages as they are without watching */
+	bool skip;        /**< with lift: and without the breakpoint there, whose condition is false */
+	bool skip_watch;  /**< with skip: and without watchpoints, one of which fires before the access, in another's space */
+	bool device;      /**< the last exit was an access to a device */
+	bool wants_alone; /**< bp_sync() has more to do when the others are out of the guest */
+	bool done_watch;  /**< the watch hit to be told was found behind its access, also on aarch64 */
 	struct gyve_stop watch; /**< a hit by an access to a protected page, to be told when the instruction is through */
 	struct waiting_call call;
 	struct catch_list catches; /**< as found last; under vm->book_lock */
@@ -133,6 +134,7 @@ struct point {
 	uint64_t len;
 	struct gyve_space in; /**< where gva is meant */
 	enum point_state state;
+	bool yields;    /**< DEBUG_REG: a software breakpoint, planted when another needs the register (unseen.c) */
 	bool by_layout; /**< BYTES: placed by the loader's table, the guest had no mapping for it */
 	gyve_gpa_t gpa; /**< BYTES: where */
 	uint8_t *old;   /**< SOFT, PAGE: the watched bytes as last seen, len of them */
@@ -418,6 +420,8 @@ int strategy_check(struct gyve_vm *vm, struct gyve_err *err);
 enum gyve_break_strategy strategy_break(struct gyve_vm *vm);
 /** Do execute breakpoints in debug registers work? */
 bool strategy_registers(struct gyve_vm *vm);
+/** Shall software breakpoints have debug registers while there are any left? */
+bool strategy_unseen(struct gyve_vm *vm);
 /** May watchpoints be tried so? */
 bool strategy_watch(struct gyve_vm *vm, enum gyve_watch_strategy how);
 void strategy_list(struct gyve_vm *vm, void (*cb)(void *ctx, const char *line), void *ctx);

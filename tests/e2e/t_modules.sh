@@ -34,7 +34,7 @@ test_modules() {
 	IN
 	expect '\+info sharedlibrary' 'No shared libraries' 'virtrng_probe\) pending' 'Stopped due to shared library event' 'Inferior loaded .*virtio_ring.ko' \
 		'0xffff[0-9a-f]+ .*virtio_ring.ko' 'hit Breakpoint 1, 0x[0-9a-f]+ in virtrng_probe \(\) from .*virtio-rng.ko' '^#1 .* virtio_dev_probe \(\) from .*virtio.ko' \
-		'<virtrng_probe>:' '\+info sharedlibrary' 'virtio_ring.ko' '\+monitor modules' '^name +base +size state' '^virtio_rng +0xffff[0-9a-f]+ +[1-9][0-9]* coming +/guest/modules/virtio-rng.ko' \
+		'<virtrng_probe(\+4)?>:' '\+info sharedlibrary' 'virtio_ring.ko' '\+monitor modules' '^name +base +size state' '^virtio_rng +0xffff[0-9a-f]+ +[1-9][0-9]* coming +/guest/modules/virtio-rng.ko' \
 		'^virtio_ring +0xffff[0-9a-f]+ +[1-9][0-9]* live ' '\+monitor modules virtio_rng' '^  \.text +0xffff' '^add-symbol-file /guest/modules/virtio-rng.ko 0xffff[0-9a-f]+ -s ' \
 		'modules change +planted'
 	linux_says 'init: up with'

@@ -1,10 +1,10 @@
 # shellcheck shell=bash
 # Every way to do breakpoints and watchpoints, forced, where the host has it.
 machine_tests "x86_64 svm aarch64" strategy_watch_page strategy_watch_step strategy_reads_page strategy_watch_many strategy_smp_page \
-	strategy_break_register strategy_break_step
+	strategy_break_register strategy_break_step strategy_break_unseen
 machine_tests "x86_64 svm" strategy_reads_step strategy_user_page
 test_needs "stops in user mode" strategy_user_page
-test_needs "hardware breakpoint" strategy_break_register
+test_needs "hardware breakpoint" strategy_break_register strategy_break_unseen
 test_needs "read-only memory" strategy_watch_page
 test_needs "absent memory" strategy_reads_page strategy_smp_page strategy_smp4_page
 
@@ -215,4 +215,36 @@ test_strategy_refused() {
 		"$GUESTS/sample"
 	"$GYVE" run --watch-strategy=perhaps "$GUESTS/sample" 2>gyve.err
 	[ $? = 2 ] && grep -q "'perhaps' is none of: auto, debug-register, page, step" gyve.err || fail "'perhaps' is taken"
+}
+
+# Four fit into the debug registers of every host that has them: the guest finds nothing of them in its code. A hardware
+# breakpoint has precedence.
+test_strategy_break_unseen() {
+	strategy_start --break-strategy=unseen "$GUESTS/ownbytes"
+	gdb_run ownbytes <<-'IN'
+		set breakpoint always-inserted on
+		break a1
+		break a2
+		break a3
+		break a4
+		continue
+		monitor breakpoints
+		continue
+		continue
+		continue
+		continue
+		info registers pc
+		hbreak a5
+		monitor breakpoints
+		continue
+		continue
+		continue
+		continue
+		delete
+		continue
+	IN
+	expect 'in debug registers while one is left' 'in a debug register: the guest' 'Breakpoint 4, a4' 'Breakpoint 1, a1' \
+		'Breakpoint 4, a4' 'Breakpoint 5, a5' 'exited normally'
+	gyve_ends 0
+	output $'sum 35, changed 0\nsum 35, changed 0'
 }

@@ -71,6 +71,7 @@ guest exitcode exitcode.c
 guest clock clock.c
 guest rewrite rewrite.c
 guest watched watched.c
+guest ownbytes ownbytes.c
 guest spaces spaces.c
 if [ "$arch" = aarch64 ]; then
 	guest brk brk_a64.c

@@ -119,6 +119,45 @@ static void test_library(void **state)
 	end(g);
 }
 
+/* Nothing is planted while there are registers; who must have one gets it. */
+static void test_unseen(void **state)
+{
+	(void)state;
+	const gyve_gva_t at[] = {BASE + 7, BASE + 8, LOOP, BASE};
+	const uint8_t bytes[] = {0x90, 0xeb, 0xfe, 0x90};
+	bool watches = fake_host.watch_works;
+
+	break_strategy = GYVE_BREAK_UNSEEN;
+	for (unsigned ncpus = 1; ncpus <= 4; ncpus += 3) {
+		struct guest *g = start(ncpus, loop_code, sizeof(loop_code));
+		unsigned hits[3] = {0};
+		for (int i = 0; i < 4; i++)
+			assert_int_equal(gyve_bp_insert(g->vm, GYVE_POINT_SW, at[i], 1, NULL), 0);
+		for (int i = 0; i < 60; i++) {
+			struct gyve_stop s = go(g, GYVE_ACT_CONT, -1);
+			assert_int_equal(s.kind, GYVE_STOP_SW_BP);
+			for (int k = 0; k < 3; k++)
+				hits[k] += s.pc == at[k];
+			for (int k = 0; k < 4; k++)
+				assert_int_equal(raw_at(g, at[k]), bytes[k]);
+		}
+		assert_true(hits[0] >= 5 && hits[1] >= 5 && hits[2] >= 5);
+		assert_int_equal(gyve_bp_insert(g->vm, GYVE_POINT_HW, BASE + 7, 1, NULL), 0);
+		assert_int_equal(raw_at(g, BASE), 0xcc);
+		assert_int_equal(gyve_bp_insert(g->vm, GYVE_POINT_WRITE, DATA, 1, NULL), 0);
+		assert_int_equal(raw_at(g, LOOP), watches ? 0xcc : 0xfe);
+		assert_int_equal(raw_at(g, BASE + 8), 0xeb);
+		for (int i = 0; i < 20; i++)
+			assert_int_not_equal(go(g, GYVE_ACT_CONT, -1).kind, GYVE_STOP_CRASH);
+		assert_int_equal(gyve_bp_remove(g->vm, GYVE_POINT_HW, BASE + 7, 1), 0);
+		gyve_bp_clear(g->vm);
+		for (int k = 0; k < 4; k++)
+			assert_int_equal(raw_at(g, at[k]), bytes[k]);
+		end(g);
+	}
+	break_strategy = GYVE_BREAK_AUTO;
+}
+
 static void test_strategy_refused(void **state)
 {
 	(void)state;
@@ -158,8 +197,8 @@ static int back_to_auto(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		PAGES(test_watch_page), PAGES(test_access_page),     BOTH(test_break_by_step),
-		BOTH(test_library),     BOTH(test_strategy_refused),
+		PAGES(test_watch_page), PAGES(test_access_page), BOTH(test_break_by_step),
+		BOTH(test_library),     BOTH(test_unseen),       BOTH(test_strategy_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
