@@ -8,6 +8,7 @@ SESSION.rsp exists and begins with its commands; what follows them is written an
     # client: gdb              or lldb
     # options: -c 1            of gyve run, may be left out
     # connect: extended-remote gdb's target; remote unless given
+    # machine: aarch64         gyve runs in that emulated host (tests/hosts); GYVE and GUEST are for it
     # do: break sail           one for each command
     # code: 1234...            SHA-256 of the guest's loaded bytes: another compiler's guest has other addresses
     > qC                       a packet to gyve; a byte that is not printable, a backslash or a brace is \\xNN
@@ -95,7 +96,7 @@ class Side:
 def record(client, gyve, out, image):
     sides, asked = {client: Side(), gyve: Side()}, ""
     while True:
-        for sock in select.select([client, gyve], [], [], 60)[0]:
+        for sock in select.select([client, gyve], [], [], 100)[0]:
             data = sock.recv(1 << 20)
             if not data:
                 return
@@ -120,15 +121,31 @@ def commands(lines, guest, address):
     one = dict(tags)
     do = [value for key, value in tags if key == "do"]
     if one["client"] == "lldb":
-        program = ["lldb-14", "--no-lldbinit", "--batch", "-o", "process connect unix-connect://" + address]
+        program = ["lldb-14", "--no-lldbinit", "--batch", "-o", "settings set plugin.process.gdb-remote.packet-timeout 60"]
+        program += ["-o", "process connect unix-connect://" + address]
         for c in do:
             program += ["-o", c]
     else:
-        program = ["gdb-multiarch", "-nx", "-q", "-batch", "-ex", "set confirm off"]
+        program = ["gdb-multiarch", "-nx", "-q", "-batch", "-ex", "set confirm off", "-ex", "set remotetimeout 60"]
         program += ["-ex", "target %s %s" % (one.get("connect", "remote"), address)]
         for c in do:
             program += ["-ex", c]
-    return program + [guest], one.get("options", "").split()
+    return program + [guest], one.get("options", "").split(), one.get("machine")
+
+
+def start(gyve, guest, options, machine, address):
+    if not machine:
+        command = [gyve, "run", "--gdb=unix:" + address] + options + [guest]
+    else:
+        hosts = os.path.join(os.path.dirname(os.path.realpath(__file__)), "../hosts/run")
+        command = [hosts, machine, "--timeout", "200", "--gdb", "unix:" + address, "--copy", gyve + ":/bin/gyve"]
+        command += ["--copy", guest + ":/guest/image", "--", "gyve", "run", "--gdb=tty:/dev/gdb"] + options + ["/guest/image"]
+    server = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    for _ in range(5000):
+        if os.path.exists(address):
+            return server
+        time.sleep(0.02)
+    sys.exit("record.py: gyve does not listen")
 
 
 def main():
@@ -139,13 +156,8 @@ def main():
         listener = socket.socket(socket.AF_UNIX)
         listener.bind(work + "/proxy")
         listener.listen(1)
-        program, options = commands(head, guest, work + "/proxy")
-        server = subprocess.Popen([gyve, "run", "--gdb=unix:" + work + "/gyve"] + options + [guest], stdin=subprocess.DEVNULL,
-                                  stdout=subprocess.DEVNULL)
-        for _ in range(500):
-            if os.path.exists(work + "/gyve"):
-                break
-            time.sleep(0.02)
+        program, options, machine = commands(head, guest, work + "/proxy")
+        server = start(gyve, guest, options, machine, work + "/gyve")
         debugger = subprocess.Popen(program, stdin=subprocess.DEVNULL)
         client, _ = listener.accept()
         upstream = socket.socket(socket.AF_UNIX)

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # Sessions of real debuggers, recorded packet by packet (tests/conformance/record.py): gyve answers as it did then.
+only_machine_tests aarch64 conformance_gdb_aarch64 conformance_lldb_aarch64
 
 replay() {
 	local session=$here/../conformance/$1.rsp options
@@ -32,4 +33,11 @@ test_conformance_gdb_detach() {
 	replay gdb-13-detach 0
 	output 'hello from a bare kernel
 vCPUs 1, fuel 94, sum 55, counter 15, product 120'
+}
+
+test_conformance_gdb_aarch64() {
+	replay gdb-13-aarch64 0
+}
+test_conformance_lldb_aarch64() {
+	replay lldb-14-aarch64 0
 }

@@ -3,8 +3,8 @@
  *     relay PORT|unix:PATH LINK
  *
  * LINK becomes a symbolic link to the terminal. What the machine sends before it says READY is the line finding its feet, so it
- * is dropped, and clients wait in the socket until then. One client at a time; the next may come when it has gone. Ends with
- * its parent. */
+ * is dropped, and clients wait in the socket until then. One client at a time; the next may come when it has gone. SIGTERM, and
+ * its parent's end: what the machine has sent is still carried, then it ends. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -22,6 +22,14 @@
 #include <unistd.h>
 
 #define READY 5 /* ENQ; what init sends when the line inside carries every byte as it is */
+
+static volatile sig_atomic_t ending;
+
+static void end_soon(int sig)
+{
+	(void)sig;
+	ending = 1;
+}
 
 static void die(const char *what)
 {
@@ -92,9 +100,11 @@ static void wait_until_ready(int line)
 {
 	char c = 0;
 
-	while (c != READY)
-		if (read(line, &c, 1) != 1)
+	while (c != READY && !ending) {
+		struct pollfd p = {line, POLLIN, 0};
+		if (poll(&p, 1, 100) > 0 && read(line, &c, 1) != 1)
 			die("the machine is gone");
+	}
 }
 
 static int take_client(int listener)
@@ -115,7 +125,10 @@ static void serve(int listener, int line)
 		char buf[4096];
 		ssize_t n;
 
-		if (poll(p, 2, -1) < 0)
+		int last = ending, ready = poll(p, 2, last ? 0 : 100); /* a signal may come right before it */
+		if (last && (ready < 0 || !p[0].revents))
+			return;
+		if (ready <= 0)
 			continue;
 		if (p[0].revents) {
 			n = read(line, buf, sizeof(buf));
@@ -150,6 +163,7 @@ int main(int argc, char **argv)
 	}
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGTERM, end_soon);
 	listener = listen_at(argv[1]);
 	line = open_terminal(argv[2]);
 	wait_until_ready(line);
