@@ -17,7 +17,7 @@ modules='virtio_ring virtio virtio_mmio virtio_console tun'
 guest_modules='virtio_blk virtio-rng qemu_fw_cfg virtio_net failover net_failover' # there for guests, not loaded
 guest_conf="modules='$modules'
 out=gyve.out err=gyve.err back=gyve.back raw= mark= linger=0"
-gdb_device=/dev/hvc0
+gdb_device=gyve.gdb
 
 # build_base UNPACKED KERNEL-VERSION ROOT INTO: the kernel and an archive with busybox, modules and libraries.
 build_base() {
@@ -51,8 +51,8 @@ machine_command() {
 		-kernel "$base/vmlinuz" -initrd "$work/initrd"
 		-append "console=ttyAMA0 $quiet panic=-1 rdinit=/init" -serial "file:$work/console"
 		-device virtio-serial-device)
-	# the console port comes first: it has number 0
-	[ -z "$gdb" ] || command+=(-chardev "serial,id=gdb,path=$work/gdb" -device virtconsole,chardev=gdb,name=gyve.gdb)
+	# a virtconsole would drop what the terminal behind it does not take at once
+	[ -z "$gdb" ] || command+=(-chardev "serial,id=gdb,path=$work/gdb" -device virtserialport,chardev=gdb,name=gyve.gdb)
 	command+=(-chardev "file,id=out,path=$work/out" -device virtserialport,chardev=out,name=gyve.out
 		-chardev "file,id=err,path=$work/err" -device virtserialport,chardev=err,name=gyve.err
 		-chardev "file,id=back,path=$work/back.tar" -device virtserialport,chardev=back,name=gyve.back)

@@ -1,10 +1,11 @@
 /* Carries a debugger's bytes between a socket outside and a terminal that an emulator uses as a serial line.
  *
- *     relay PORT|unix:PATH LINK
+ *     relay PORT|unix:PATH LINK [line]
  *
- * LINK becomes a symbolic link to the terminal. What the machine sends before it says READY is the line finding its feet, so it
- * is dropped, and clients wait in the socket until then. One client at a time; the next may come when it has gone. SIGTERM, and
- * its parent's end: what the machine has sent is still carried, then it ends. */
+ * LINK becomes a symbolic link to the terminal. "line": what the machine sends before it says READY is the line finding its
+ * feet, so it is dropped, and clients wait in the socket until then. A virtio port holds bytes back until it is opened inside.
+ * One client at a time; the next may come when it has gone. SIGTERM, and its parent's end: what the machine has sent is still
+ * carried, then it ends. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -157,8 +158,8 @@ int main(int argc, char **argv)
 {
 	int listener, line;
 
-	if (argc != 3) {
-		fprintf(stderr, "usage: relay PORT|unix:PATH LINK\n");
+	if (argc < 3) {
+		fprintf(stderr, "usage: relay PORT|unix:PATH LINK [line]\n");
 		return 2;
 	}
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
@@ -166,6 +167,7 @@ int main(int argc, char **argv)
 	signal(SIGTERM, end_soon);
 	listener = listen_at(argv[1]);
 	line = open_terminal(argv[2]);
-	wait_until_ready(line);
+	if (argc > 3)
+		wait_until_ready(line);
 	serve(listener, line);
 }
