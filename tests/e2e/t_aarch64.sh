@@ -220,11 +220,13 @@ pages_of() {
 		monitor pt 0x80000000
 		monitor maps
 		$(ask_pages 14)
+		set var *(unsigned long *)0xffff000080000008 = 0x5a5a1234
+		print/x page[1] == 0x5a5a1234
 		delete
 		continue
 	IN
 	expect '\+x/gx 0xffff' 'Cannot access' 'Breakpoint 1, mapped' '0xffff000080000008:.*0x1122334455667788' '^0x80000000:' \
-		'Cannot access' '\+monitor pt' 'ontiguous|CONTIG' '\+monitor maps' '0xffff000080000000-0xffff00008000.*r---' 'exited normally'
+		'Cannot access' '\+monitor pt' 'ontiguous|CONTIG' '\+monitor maps' '0xffff000080000000-0xffff00008000.*r---' '\$1 = 0x1$' 'exited normally'
 	same_pages 14
 	gyve_ends 0
 	output 'moved to own tables'

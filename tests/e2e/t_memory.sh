@@ -37,6 +37,25 @@ test_own_page_tables() {
 	gyve_ends 0
 }
 
+# What the guest may not write its debugger may: the guest reads it there, and sees it in its own, writable mapping.
+test_write_readonly_mapping() {
+	gyve_start "$GUESTS/paging"
+	gdb_run paging <<-'IN'
+		break mapped
+		continue
+		monitor vtop 0xffff900000000008
+		set var *(unsigned long *)0xffff900000000008 = 0x5a5a1234
+		print/x page[1]
+		break put_text
+		continue
+		print/x seen
+		delete
+		continue
+	IN
+	expect 'Breakpoint 1, mapped' '4 KiB page, r---' '\$1 = 0x5a5a1234$' 'Breakpoint 2, ' '\$2 = 0x5a5a1234$' 'exited normally'
+	gyve_ends 0
+}
+
 test_monitor() {
 	gyve_start -c 2 "$GUESTS/sample"
 	gdb_run sample <<-'IN'
