@@ -103,7 +103,9 @@ GDBSTUB_HANDLER(offsets)
 		return;
 	}
 	ret = s->ops->offsets(s->ctx, &bias, &segment);
-	if (ret == -ENOENT || ret == -EOPNOTSUPP) {
+	/* nowhere else: as stubs of whole machines that know no offsets, by which clients (pwndbg) tell them from those of a
+	 * process */
+	if (ret == -ENOENT || ret == -EOPNOTSUPP || (ret == 0 && !bias && !segment)) {
 		gdbstub_reply(s, "");
 	} else if (ret < 0) {
 		gdbstub_reply_error(s, ret, "where the image lies is unknown");
